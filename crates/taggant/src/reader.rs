@@ -1,5 +1,6 @@
 //! The seam to the verifier: n-grams in, inputs and values of the pseudorandom function out.
 
+use alloc::sync::Arc;
 use core::fmt;
 
 use crate::channel::Channel;
@@ -40,6 +41,32 @@ pub trait Reader: Send + Sync + fmt::Debug {
 
     /// The channel, bucket and value of each n-gram. Shapes and panics as for [`inputs`](Self::inputs).
     fn readings(&self, ngrams: Ngrams<'_>, readings: &mut [Reading]);
+}
+
+impl<R: Reader + ?Sized> Reader for Arc<R> {
+    fn context_rule(&self) -> ContextRule {
+        (**self).context_rule()
+    }
+
+    fn identity(&self) -> Identity {
+        (**self).identity()
+    }
+
+    fn law(&self) -> Law {
+        (**self).law()
+    }
+
+    fn channels(&self) -> &[Channel] {
+        (**self).channels()
+    }
+
+    fn inputs(&self, ngrams: Ngrams<'_>, inputs: &mut [Input]) {
+        (**self).inputs(ngrams, inputs);
+    }
+
+    fn readings(&self, ngrams: Ngrams<'_>, readings: &mut [Reading]) {
+        (**self).readings(ngrams, readings);
+    }
 }
 
 /// The identity of an input of the pseudorandom function: what is de-duplicated.

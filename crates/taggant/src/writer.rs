@@ -1,5 +1,7 @@
 //! The seam to the sampler: what a mark asks of the next token.
 
+use alloc::sync::Arc;
+
 use crate::reader::Reader;
 use crate::scheme::Scheme;
 use crate::token::TokenId;
@@ -8,7 +10,7 @@ use crate::token::TokenId;
 ///
 /// Must hold: for every token the values here are those that [`Reader::readings`] gives for
 /// (context, token), after the sign of the writer's account, if it has one.
-pub trait Writer: Reader + Clone {
+pub trait Writer: Reader {
     /// How the sampler uses the values.
     fn scheme(&self) -> Scheme;
 
@@ -42,4 +44,26 @@ pub enum RepeatRule {
     Completion,
     /// It is marked every time.
     None,
+}
+
+impl<W: Writer + ?Sized> Writer for Arc<W> {
+    fn scheme(&self) -> Scheme {
+        (**self).scheme()
+    }
+
+    fn repeat_rule(&self) -> RepeatRule {
+        (**self).repeat_rule()
+    }
+
+    fn marks(&self, context: &[TokenId]) -> bool {
+        (**self).marks(context)
+    }
+
+    fn green_mask_into(&self, context: &[TokenId], vocab_size: usize, mask: &mut [u32]) {
+        (**self).green_mask_into(context, vocab_size, mask);
+    }
+
+    fn words_into(&self, context: &[TokenId], tokens: &[TokenId], words: &mut [u32]) {
+        (**self).words_into(context, tokens, words);
+    }
 }
