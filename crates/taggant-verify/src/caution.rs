@@ -1,0 +1,69 @@
+//! What a reader of a report should know: what was seen, what it may mean, what to do.
+
+use std::fmt;
+
+/// A caution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Caution {
+    /// No decoy panel.
+    NoDecoys,
+    /// The panel's mean or spread is not that of the null.
+    Uncalibrated {
+        /// The mean of the decoys' z.
+        mean_z: f64,
+        /// The standard deviation of the decoys' z.
+        sd_z: f64,
+    },
+    /// A filter to served contexts looks at the key.
+    ServedFilter,
+    /// The filter left nothing.
+    NothingServed,
+    /// The text repeats itself.
+    Repetitive {
+        /// sum m^2 / sum m.
+        inflation: f64,
+    },
+    /// Channels with accounts are not part of these tests.
+    AccountChannels {
+        /// How many.
+        channels: usize,
+    },
+}
+
+impl Caution {
+    /// From here on a count without de-duplication would overstate z by more than sqrt(2).
+    pub(crate) const HIGH_INFLATION: f64 = 2.0;
+}
+
+impl fmt::Display for Caution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDecoys => f.write_str(
+                "no decoys were drawn, so the null was not checked on this text; use --decoys 200 or more",
+            ),
+            Self::Uncalibrated { mean_z, sd_z } => write!(
+                f,
+                "the decoys' z has mean {mean_z:.2} and standard deviation {sd_z:.2} instead of 0 and 1: the p-values \
+                 cannot be relied on; check that the profile is the one the text was marked under, and report a bug"
+            ),
+            Self::ServedFilter => f.write_str(
+                "the filter to served contexts looks at the key: the p of count-served is calibrated, not proven; its \
+                 ln_e is proven if the filter was fixed before looking (p <= exp(-ln_e))",
+            ),
+            Self::NothingServed => f.write_str(
+                "no context of this text is among the served ones; check that both were made with one tokenizer",
+            ),
+            Self::Repetitive { inflation } => write!(
+                f,
+                "the text repeats itself: counting every occurrence would inflate the variance {inflation:.1} times; each \
+                 (context, token) was counted once"
+            ),
+            Self::AccountChannels { channels } => write!(
+                f,
+                "{channels} channel(s) carry accounts and are not part of these tests; a mark that is only there is not \
+                 looked for"
+            ),
+        }
+    }
+}

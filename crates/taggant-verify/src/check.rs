@@ -1,0 +1,161 @@
+//! A report checked against its own counts.
+
+use taggant::law::Law;
+
+use crate::null::Null;
+use crate::p_value::{PValue, holm};
+use crate::report::{Report, TestResult, Verdict};
+use crate::verifier::{AT_POWER, Plan, adjust, verdict};
+
+/// A number in a report that does not follow from its counts.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Discrepancy {
+    /// The path of the field.
+    pub field: String,
+    /// What the report says.
+    pub stated: String,
+    /// What follows from the counts.
+    pub recomputed: String,
+}
+
+/// Recomputes every p-value, z, e-value, adjusted p, effect and the verdict from the counts in a report.
+///
+/// Numbers agree when they differ by no more than 1e-9 of themselves, which is what separates two platforms'
+/// exponential functions with room to spare; a changed digit among the first nine is found.
+#[must_use]
+pub fn check(report: &Report) -> Vec<Discrepancy> {
+    let mut found = Vec::new();
+    let mut recomputed = report.clone();
+    for (at, test) in recomputed.tests.iter_mut().enumerate() {
+        match parse_law(&test.law) {
+            Some(law) => recompute(test, law),
+            None => found.push(Discrepancy {
+                field: format!("tests[{at}].law"),
+                stated: test.law.clone(),
+                recomputed: "no law of this build".into(),
+            }),
+        }
+    }
+    if !found.is_empty() {
+        return found;
+    }
+    adjust(&mut recomputed.tests);
+    recompute_power(&mut recomputed);
+    recompute_documents(&mut recomputed);
+    recompute_calibration(&mut recomputed);
+    if report.verdict != Verdict::Invalid {
+        let plan = Plan { alpha: report.alpha, min_effect: report.power.min_effect, decoys: 0 };
+        recomputed.verdict = verdict(&recomputed.tests, &plan, None, &recomputed.power);
+    }
+    let sum = recomputed.corpus.distinct + recomputed.corpus.dropped.values().sum::<u64>();
+    recomputed.corpus.tokens = sum;
+
+    let json = |report: &Report| serde_json::to_value(report).expect("a report is JSON");
+    compare("", &json(report), &json(&recomputed), &mut found);
+    found
+}
+
+fn recompute(test: &mut TestResult, law: Law) {
+    let null = Null::new(law, test.n);
+    let p = null.p_value(test.statistic);
+    test.null_mean = null.mean();
+    test.null_variance = null.variance();
+    test.z = null.z(test.statistic);
+    test.ln_p = p.ln();
+    test.log10_p = p.log10();
+    test.ln_e = Some(null.ln_e(test.statistic));
+}
+
+fn recompute_power(report: &mut Report) {
+    let ln_alpha = (report.alpha / report.tests.len().max(1) as f64).ln();
+    let effect = |test: &TestResult| {
+        Null::new(parse_law(&test.law)?, test.n).detectable_effect(ln_alpha, report.power.at_power)
+    };
+    report.power.detectable_effect = report.tests.iter().filter_map(effect).min_by(f64::total_cmp);
+    report.power.at_power = AT_POWER;
+}
+
+fn recompute_documents(report: &mut Report) {
+    let Some(law) = report.tests.first().and_then(|test| parse_law(&test.law)) else { return };
+    let Some(documents) = &mut report.documents else { return };
+    for document in documents.iter_mut() {
+        let null = Null::new(law, document.scored);
+        document.z = null.z(document.statistic);
+        document.ln_p = null.p_value(document.statistic).ln();
+    }
+    let p: Vec<PValue> = documents.iter().map(|document| PValue::from_ln(document.ln_p)).collect();
+    for (document, adjusted) in documents.iter_mut().zip(holm(&p)) {
+        document.ln_p_adjusted = adjusted.ln();
+        document.evidence = adjusted.ln() <= report.alpha.ln();
+    }
+}
+
+/// Mean, spread and rank again from the decoys' own z.
+fn recompute_calibration(report: &mut Report) {
+    let Some(plots) = &report.plots else { return };
+    let n = plots.decoy_z.len() as f64;
+    if n < 2.0 {
+        return;
+    }
+    let mean = plots.decoy_z.iter().sum::<f64>() / n;
+    let variance = plots.decoy_z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    report.calibration.decoys = plots.decoy_z.len() as u64;
+    report.calibration.decoy_mean_z = Some(mean);
+    report.calibration.decoy_sd_z = Some(variance.sqrt());
+    report.calibration.rank = plots
+        .observed_z
+        .map(|observed| 1 + plots.decoy_z.iter().filter(|&&decoy| decoy >= observed).count() as u64);
+}
+
+fn parse_law(text: &str) -> Option<Law> {
+    match text.split_once(' ') {
+        None if text == "exponential" => Some(Law::Exponential),
+        Some(("bits", depth)) => match depth.parse() {
+            Ok(depth @ 1..=64) => Some(Law::Bits { depth }),
+            _ => None,
+        },
+        Some(("bernoulli", share)) => {
+            let (numerator, denominator) = share.split_once('/')?;
+            let (numerator, denominator) = (numerator.parse().ok()?, denominator.parse().ok()?);
+            (numerator > 0 && numerator < denominator).then_some(Law::Bernoulli { numerator, denominator })
+        }
+        _ => None,
+    }
+}
+
+fn compare(
+    path: &str,
+    stated: &serde_json::Value,
+    recomputed: &serde_json::Value,
+    found: &mut Vec<Discrepancy>,
+) {
+    use serde_json::Value;
+    match (stated, recomputed) {
+        (Value::Object(a), Value::Object(b)) => {
+            for (key, value) in a {
+                let dot = if path.is_empty() { "" } else { "." };
+                compare(&format!("{path}{dot}{key}"), value, b.get(key).unwrap_or(&Value::Null), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (at, (a, b)) in a.iter().zip(b).enumerate() {
+                compare(&format!("{path}[{at}]"), a, b, found);
+            }
+        }
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
+            if (a - b).abs() > 1e-9 * a.abs().max(b.abs()).max(1e-6) || a.is_nan() {
+                found.push(Discrepancy {
+                    field: path.into(),
+                    stated: a.to_string(),
+                    recomputed: b.to_string(),
+                });
+            }
+        }
+        (a, b) if a == b => {}
+        (a, b) => {
+            found.push(Discrepancy { field: path.into(), stated: a.to_string(), recomputed: b.to_string() });
+        }
+    }
+}

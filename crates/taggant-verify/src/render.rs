@@ -1,0 +1,10 @@
+//! Renderings of a report: a table for a terminal, Markdown, one self-contained HTML page.
+//!
+//! Nothing is computed here that is not in the report: JSON is canonical.
+
+mod html;
+mod plot;
+mod table;
+
+pub use html::html;
+pub use table::{markdown, table};

@@ -1,0 +1,45 @@
+//! The report as one HTML page: no network, no script, plots as inline SVG.
+
+use askama::Template;
+
+use super::plot::{Bars, Growth, Histogram, bars, growth, histogram};
+use super::table::{calibration_sentence, document_rows, power_sentence, sentence, student_rows, test_rows};
+use crate::report::Report;
+
+/// The report as HTML.
+///
+/// # Panics
+/// Never: the template writes to memory.
+#[must_use]
+pub fn html(report: &Report) -> String {
+    let page = Page {
+        report,
+        sentence: sentence(report),
+        calibration: calibration_sentence(report),
+        power: power_sentence(report),
+        dropped: report.corpus.dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect(),
+        tests: test_rows(report),
+        students: report.students.as_deref().map(student_rows),
+        documents: report.documents.as_deref().map(document_rows),
+        bars: bars(report),
+        histogram: histogram(report),
+        growth: growth(report),
+    };
+    page.render().expect("a template writes to memory")
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    report: &'a Report,
+    sentence: String,
+    calibration: String,
+    power: String,
+    dropped: Vec<String>,
+    tests: Vec<Vec<String>>,
+    students: Option<Vec<Vec<String>>>,
+    documents: Option<Vec<Vec<String>>>,
+    bars: Bars,
+    histogram: Option<Histogram>,
+    growth: Option<Growth>,
+}

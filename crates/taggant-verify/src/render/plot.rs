@@ -1,0 +1,232 @@
+//! The plots of the HTML page, as inline SVG with the geometry worked out here and the drawing in the template.
+
+use crate::p_value::PValue;
+use crate::report::{Report, Student};
+
+/// A horizontal bar for each p-value, on a scale of -log10 p.
+#[derive(Debug)]
+pub(super) struct Bars {
+    pub(super) height: f64,
+    pub(super) alpha_x: f64,
+    pub(super) rows: Vec<Bar>,
+    pub(super) ticks: Vec<Tick>,
+}
+
+#[derive(Debug)]
+pub(super) struct Bar {
+    pub(super) y: f64,
+    pub(super) label: String,
+    pub(super) width: f64,
+    pub(super) value: String,
+    pub(super) class: &'static str,
+}
+
+/// A labelled position on an axis.
+#[derive(Debug)]
+pub(super) struct Tick {
+    pub(super) at: f64,
+    pub(super) label: String,
+}
+
+/// The decoys' z as a histogram, with the observed z.
+#[derive(Debug)]
+pub(super) struct Histogram {
+    pub(super) columns: Vec<Column>,
+    pub(super) ticks: Vec<Tick>,
+    pub(super) observed_x: f64,
+    pub(super) observed_label: String,
+    pub(super) label_on_left: bool,
+    pub(super) normal: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) label: String,
+}
+
+/// Evidence along the tokens drawn.
+#[derive(Debug)]
+pub(super) struct Growth {
+    pub(super) lines: Vec<Line>,
+    pub(super) x_ticks: Vec<Tick>,
+    pub(super) y_ticks: Vec<Tick>,
+    pub(super) alpha_y: f64,
+    pub(super) zero_y: f64,
+}
+
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) points: String,
+    pub(super) label: String,
+    pub(super) end_y: f64,
+    pub(super) class: String,
+}
+
+pub(super) fn bars(report: &Report) -> Bars {
+    let mut values: Vec<(String, f64, &'static str)> = Vec::new();
+    match &report.students {
+        Some(students) => {
+            for student in students {
+                values.push((student_label(student), student.ln_p, "plain"));
+                values.push((String::new(), student.ln_p_filtered, "served"));
+            }
+        }
+        None => {
+            for test in &report.tests {
+                let class = if test.name.ends_with("-served") { "served" } else { "plain" };
+                values.push((format!("{} ({})", test.name, test.channel), test.ln_p, class));
+            }
+        }
+    }
+    let minus_log10 = |ln_p: f64| -PValue::from_ln(ln_p).log10() + 0.0;
+    let alpha = -report.alpha.log10();
+    let largest = values.iter().map(|(_, ln_p, _)| minus_log10(*ln_p)).fold(alpha * 1.5, f64::max);
+    let scale = |value: f64| value / largest * BAR_SPAN;
+    let mut y = 0.0;
+    let mut rows = Vec::new();
+    for (label, ln_p, class) in values {
+        // The second bar of a pair stands close under the first.
+        y += if label.is_empty() { 18.0 } else { 26.0 };
+        rows.push(Bar {
+            y: y - 18.0,
+            label,
+            width: scale(minus_log10(ln_p)).max(1.0),
+            value: format!("p = {}", PValue::from_ln(ln_p)),
+            class,
+        });
+    }
+    let ticks =
+        steps(0.0, largest, 6).into_iter().map(|value| Tick { at: scale(value), label: short(value) });
+    Bars { height: y + 8.0, alpha_x: scale(alpha), rows, ticks: ticks.collect() }
+}
+
+pub(super) fn histogram(report: &Report) -> Option<Histogram> {
+    let plots = report.plots.as_ref()?;
+    let observed = plots.observed_z?;
+    if plots.decoy_z.is_empty() {
+        return None;
+    }
+    let largest = plots.decoy_z.iter().copied().fold(observed, f64::max).max(3.5);
+    let smallest = plots.decoy_z.iter().copied().fold(observed, f64::min).min(-3.5);
+    let (low, high) = (smallest.floor(), (largest + 0.5).ceil());
+    let x = |z: f64| (z - low) / (high - low) * PLOT_WIDTH;
+    let counts: Vec<(f64, usize)> = (0..((high - low) / BIN).round() as usize)
+        .map(|bin| low + bin as f64 * BIN)
+        .map(|start| (start, plots.decoy_z.iter().filter(|&&z| z >= start && z < start + BIN).count()))
+        .collect();
+    let n = plots.decoy_z.len() as f64;
+    let peak_normal = n * BIN / (2.0 * std::f64::consts::PI).sqrt();
+    let tallest = counts.iter().map(|(_, count)| *count as f64).fold(peak_normal, f64::max) * 1.08;
+    let height = |count: f64| count / tallest * PLOT_HEIGHT;
+    let columns = counts.iter().filter(|(_, count)| *count > 0).map(|&(start, count)| Column {
+        x: x(start),
+        y: PLOT_HEIGHT - height(count as f64),
+        width: (x(start + BIN) - x(start) - 1.0).max(0.8),
+        height: height(count as f64),
+        label: format!("{count} decoys with z from {start:.2} to {:.2}", start + BIN),
+    });
+    let curve = (0..=160).map(|step| -4.0 + f64::from(step) * 0.05).filter(|z| *z >= low && *z <= high);
+    let normal = curve.map(|z| {
+        let y = PLOT_HEIGHT - height(peak_normal * (-z * z / 2.0).exp());
+        format!("{:.1},{y:.1}", x(z))
+    });
+    Some(Histogram {
+        columns: columns.collect(),
+        ticks: steps(low, high, 8).into_iter().map(|z| Tick { at: x(z), label: short(z) }).collect(),
+        observed_x: x(observed),
+        observed_label: format!("observed z = {observed:.2}"),
+        label_on_left: x(observed) > PLOT_WIDTH * 0.6,
+        normal: normal.collect::<Vec<_>>().join(" "),
+    })
+}
+
+pub(super) fn growth(report: &Report) -> Option<Growth> {
+    let students = report.students.as_ref()?;
+    let log10_e = |ln_e: f64| ln_e / std::f64::consts::LN_10;
+    let points = || students.iter().flat_map(|student| &student.growth);
+    let n_largest = points().map(|point| point.0).max().filter(|n| *n > 0)? as f64;
+    let alpha = -report.alpha.log10();
+    let high = points().map(|point| log10_e(point.1)).fold(alpha * 1.3, f64::max);
+    let low = points().map(|point| log10_e(point.1)).fold(-1.0, f64::min);
+    let x = |n: u64| n as f64 / n_largest * GROWTH_WIDTH;
+    let y = |value: f64| (high - value) / (high - low) * GROWTH_HEIGHT;
+    let mut lines: Vec<Line> = students
+        .iter()
+        .enumerate()
+        .map(|(at, student)| Line {
+            points: student
+                .growth
+                .iter()
+                .map(|(n, ln_e)| format!("{:.1},{:.1}", x(*n), y(log10_e(*ln_e))))
+                .collect::<Vec<_>>()
+                .join(" "),
+            label: student_label(student),
+            end_y: student.growth.last().map_or(0.0, |point| y(log10_e(point.1))),
+            class: format!("student-{at}"),
+        })
+        .collect();
+    spread_labels(&mut lines);
+    Some(Growth {
+        lines,
+        x_ticks: steps(0.0, n_largest, 6)
+            .into_iter()
+            .map(|n| Tick {
+                at: x(n as u64),
+                label: if n > 0.0 { format!("{}k", short(n / 1000.0)) } else { "0".into() },
+            })
+            .collect(),
+        y_ticks: steps(low, high, 6)
+            .into_iter()
+            .map(|value| Tick { at: y(value), label: short(value) })
+            .collect(),
+        alpha_y: y(alpha),
+        zero_y: y(0.0),
+    })
+}
+
+/// Moves labels at the ends of lines apart, top to bottom, so that none covers another.
+fn spread_labels(lines: &mut [Line]) {
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by(|&a, &b| lines[a].end_y.total_cmp(&lines[b].end_y));
+    // From the bottom up, so that the crowd at zero keeps inside the plot.
+    let mut limit = GROWTH_HEIGHT + 4.0;
+    for &at in order.iter().rev() {
+        lines[at].end_y = lines[at].end_y.min(limit);
+        limit = lines[at].end_y - LABEL_HEIGHT;
+    }
+}
+
+fn student_label(student: &Student) -> String {
+    format!("{} % marked, {} key", student.share * 100.0, student.key)
+}
+
+/// Round positions between two ends, about `n` of them.
+fn steps(low: f64, high: f64, n: usize) -> Vec<f64> {
+    let raw = (high - low) / n as f64;
+    let power = 10_f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= raw);
+    let step = step.unwrap_or(10.0 * power);
+    let first = (low / step).ceil() as i64;
+    let last = (high / step).floor() as i64;
+    (first..=last).map(|at| at as f64 * step).collect()
+}
+
+fn short(value: f64) -> String {
+    let rounded = (value * 100.0).round() / 100.0;
+    format!("{}", rounded + 0.0)
+}
+
+/// Widths and heights in the SVGs' own units.
+const BAR_SPAN: f64 = 430.0;
+const PLOT_WIDTH: f64 = 700.0;
+const PLOT_HEIGHT: f64 = 190.0;
+const GROWTH_WIDTH: f64 = 560.0;
+const GROWTH_HEIGHT: f64 = 260.0;
+const LABEL_HEIGHT: f64 = 15.0;
+
+/// The width of a bin of z.
+const BIN: f64 = 0.25;

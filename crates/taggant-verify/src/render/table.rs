@@ -1,0 +1,233 @@
+//! Text renderings: aligned columns for a terminal, pipes for Markdown.
+
+use std::fmt::Write;
+
+use crate::p_value::PValue;
+use crate::report::{PKind, Report, TestResult, Verdict};
+
+/// The report as aligned text.
+#[must_use]
+pub fn table(report: &Report) -> String {
+    render(report, Style::Terminal)
+}
+
+/// The report as Markdown.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    render(report, Style::Markdown)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Style {
+    Terminal,
+    Markdown,
+}
+
+fn render(report: &Report, style: Style) -> String {
+    let mut text = String::new();
+    let mut line = |content: &str| {
+        text.push_str(content);
+        text.push('\n');
+    };
+    if style == Style::Markdown {
+        line("# Taggant report\n");
+    }
+    let bold = if style == Style::Markdown { "**" } else { "" };
+    line(&format!("{bold}verdict: {}{bold}", report.verdict.as_str()));
+    line(&sentence(report));
+    line("");
+    let corpus = &report.corpus;
+    let dropped: Vec<String> = corpus.dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    line(&format!(
+        "{} documents, {} tokens: {} distinct inputs scored; dropped {}",
+        corpus.documents,
+        corpus.tokens,
+        corpus.distinct,
+        dropped.join(", ")
+    ));
+    line("");
+    line(&columns(style, &test_rows(report)));
+    if let Some(students) = &report.students {
+        line(&columns(style, &student_rows(students)));
+    }
+    if let Some(documents) = &report.documents {
+        line(&columns(style, &document_rows(documents)));
+    }
+    line(&calibration_sentence(report));
+    line(&power_sentence(report));
+    for caution in &report.cautions {
+        line(&format!("{}caution: {caution}", if style == Style::Markdown { "\n" } else { "" }));
+    }
+    line("");
+    line(&format!(
+        "{}, dialect {}, key id {}, profile {}, alpha {}",
+        report.tool,
+        report.dialect,
+        report.key_id,
+        report.profile_digest.get(..16).unwrap_or(&report.profile_digest),
+        report.alpha
+    ));
+    text
+}
+
+/// The verdict in words.
+pub(super) fn sentence(report: &Report) -> String {
+    let deciding = report.deciding().min_by(|a, b| a.ln_p_adjusted.total_cmp(&b.ln_p_adjusted));
+    let numbers = deciding.map_or_else(String::new, |test| {
+        let p = PValue::from_ln(test.ln_p_adjusted);
+        format!("{}p = {p}, n = {}, hypotheses = {}", adjusted_word(test), test.n, test.hypotheses)
+    });
+    match report.verdict {
+        Verdict::Evidence => format!("consistent with a mark under this key ({numbers})"),
+        Verdict::NoEvidence => format!("no evidence of a mark under this key ({numbers})"),
+        Verdict::Inconclusive => format!("neither evidence nor its absence ({numbers})"),
+        Verdict::Invalid => format!("a self-check failed; do not rely on these numbers ({numbers})"),
+    }
+}
+
+fn adjusted_word(test: &TestResult) -> &'static str {
+    if test.hypotheses > 1 { "adjusted " } else { "" }
+}
+
+/// What the decoys say, in words.
+pub(super) fn calibration_sentence(report: &Report) -> String {
+    let calibration = &report.calibration;
+    let (Some(mean), Some(sd), Some(rank)) =
+        (calibration.decoy_mean_z, calibration.decoy_sd_z, calibration.rank)
+    else {
+        return "calibration: no decoys".into();
+    };
+    format!(
+        "calibration: {} decoys, mean z {mean:+.2}, sd {sd:.2}; observed ranks {rank} of {}; repetition would inflate the \
+         variance {:.2} times",
+        calibration.decoys,
+        calibration.decoys + 1,
+        calibration.variance_inflation
+    )
+}
+
+/// What could have been seen, in words.
+pub(super) fn power_sentence(report: &Report) -> String {
+    match report.power.detectable_effect {
+        Some(effect) => format!(
+            "power: an effect of {effect:.3} sd per value would have been seen with probability {}",
+            report.power.at_power
+        ),
+        None => "power: too few inputs to reach alpha with any effect".into(),
+    }
+}
+
+/// A header row and one row for each test.
+pub(super) fn test_rows(report: &Report) -> Vec<Vec<String>> {
+    let header = ["test", "channel", "n", "statistic", "expected", "z", "p", "adjusted p", "p is", "ln e"];
+    let row = |test: &TestResult| {
+        vec![
+            test.name.clone(),
+            test.channel.clone(),
+            test.n.to_string(),
+            number(test.statistic),
+            number(test.null_mean),
+            test.z.map_or_else(|| "-".into(), |z| format!("{z:.2}")),
+            PValue::from_ln(test.ln_p).to_string(),
+            PValue::from_ln(test.ln_p_adjusted).to_string(),
+            p_kind(test.p_kind).into(),
+            test.ln_e.map_or_else(|| "-".into(), |ln_e| format!("{ln_e:.1}")),
+        ]
+    };
+    std::iter::once(header.map(String::from).to_vec()).chain(report.tests.iter().map(row)).collect()
+}
+
+/// A header row and one row for each student.
+pub(super) fn student_rows(students: &[crate::report::Student]) -> Vec<Vec<String>> {
+    let header = [
+        "marked share",
+        "key",
+        "n",
+        "green excess",
+        "p",
+        "n served",
+        "p served",
+        "decoys mean / sd",
+        "rank",
+        "verdict",
+    ];
+    let row = |student: &crate::report::Student| {
+        let decoys = match (student.decoy_mean_z, student.decoy_sd_z) {
+            (Some(mean), Some(sd)) => format!("{mean:+.2} / {sd:.2}"),
+            _ => "-".into(),
+        };
+        vec![
+            format!("{} %", student.share * 100.0),
+            student.key.clone(),
+            student.n.to_string(),
+            format!("{:+.4}", student.green_excess),
+            PValue::from_ln(student.ln_p).to_string(),
+            student.n_filtered.to_string(),
+            PValue::from_ln(student.ln_p_filtered).to_string(),
+            decoys,
+            student.rank.map_or_else(|| "-".into(), |rank| rank.to_string()),
+            student.verdict.as_str().into(),
+        ]
+    };
+    std::iter::once(header.map(String::from).to_vec()).chain(students.iter().map(row)).collect()
+}
+
+/// A header row and one row for each document.
+pub(super) fn document_rows(documents: &[crate::report::DocumentResult]) -> Vec<Vec<String>> {
+    let header = ["document", "tokens", "scored", "statistic", "z", "p", "adjusted p", "evidence"];
+    let row = |document: &crate::report::DocumentResult| {
+        vec![
+            document.id.clone(),
+            document.tokens.to_string(),
+            document.scored.to_string(),
+            number(document.statistic),
+            document.z.map_or_else(|| "-".into(), |z| format!("{z:.2}")),
+            PValue::from_ln(document.ln_p).to_string(),
+            PValue::from_ln(document.ln_p_adjusted).to_string(),
+            if document.evidence { "yes" } else { "no" }.into(),
+        ]
+    };
+    std::iter::once(header.map(String::from).to_vec()).chain(documents.iter().map(row)).collect()
+}
+
+pub(super) fn p_kind(kind: PKind) -> &'static str {
+    match kind {
+        PKind::Exact => "exact",
+        PKind::Certified => "certified",
+        PKind::Calibrated => "calibrated",
+    }
+}
+
+/// Whole numbers as such, others with two decimals.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// Rows with a header as columns, all but the first right-aligned.
+fn columns(style: Style, rows: &[Vec<String>]) -> String {
+    let clean = |cell: &String| -> String {
+        let cell = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+        if style == Style::Markdown { cell.replace('|', "\\|") } else { cell }
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        let cell = |(at, cell): (usize, &String)| {
+            let width = widths[at];
+            if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        };
+        let cells: Vec<String> = row.iter().enumerate().map(cell).collect();
+        let joined = match style {
+            Style::Terminal => cells.join("  ").trim_end().to_owned(),
+            Style::Markdown => format!("| {} |", cells.join(" | ")),
+        };
+        writeln!(text, "{joined}").expect("writing to a String cannot fail");
+        if number == 0 && style == Style::Markdown {
+            let rule: Vec<&str> = (0..row.len()).map(|at| if at == 0 { ":--" } else { "--:" }).collect();
+            writeln!(text, "| {} |", rule.join(" | ")).expect("writing to a String cannot fail");
+        }
+    }
+    text
+}

@@ -1,0 +1,87 @@
+//! What a key says of a corpus: how many inputs, and the sum of their scores.
+
+use hashbrown::HashSet;
+use taggant::reader::{Identity, Input, Ngrams, Reader, Reading};
+
+use crate::sequence_set::SequenceSet;
+
+/// The sufficient statistics of a count test. Merging is associative and commutative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many distinct inputs.
+    pub n: u64,
+    /// The sum of their scores, in [`Law::unit`](taggant::law::Law::unit)s.
+    pub sum: u128,
+}
+
+impl Tally {
+    /// Adds one score.
+    pub fn add(&mut self, score: u64) {
+        self.n += 1;
+        self.sum += u128::from(score);
+    }
+
+    /// Adds another tally's counts.
+    pub fn merge(&mut self, other: &Self) {
+        self.n += other.n;
+        self.sum += other.sum;
+    }
+}
+
+/// The tallies of one channel: over all inputs, and over those whose context was served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChannelTally {
+    /// Over all distinct inputs.
+    pub all: Tally,
+    /// Over those whose context is in the filter; empty without one.
+    pub served: Tally,
+}
+
+/// Reads distinct n-grams under one key and adds up their scores, channel by channel.
+///
+/// With [`Identity::Keyed`] several n-grams may share an input: only the first of each counts, and what
+/// comes first does not matter, since one input has one value.
+///
+/// `visit` sees each counted score in order, with its channel.
+pub(crate) fn tally(
+    reader: &dyn Reader,
+    ngrams: Ngrams<'_>,
+    served: Option<&SequenceSet>,
+    mut visit: impl FnMut(usize, u64),
+) -> Vec<ChannelTally> {
+    let law = reader.law();
+    let mut tallies = vec![ChannelTally::default(); reader.channels().len()];
+    let mut seen = HashSet::<Input>::new();
+    let mut readings = vec![Reading::default(); BATCH];
+    let mut inputs = vec![Input::default(); BATCH];
+    let mut packed = Vec::with_capacity(BATCH * ngrams.ngram_len());
+    let mut rest = ngrams.iter();
+    loop {
+        packed.clear();
+        rest.by_ref().take(BATCH).for_each(|ngram| packed.extend_from_slice(ngram));
+        let batch = Ngrams::packed(&packed, ngrams.ngram_len());
+        if batch.is_empty() {
+            return tallies;
+        }
+        let (readings, inputs) = (&mut readings[..batch.len()], &mut inputs[..batch.len()]);
+        reader.readings(batch, readings);
+        if reader.identity() != Identity::Ngram {
+            reader.inputs(batch, inputs);
+        }
+        for ((reading, input), ngram) in readings.iter().zip(&*inputs).zip(batch.iter()) {
+            if reader.identity() != Identity::Ngram && !seen.insert(*input) {
+                continue;
+            }
+            let score = law.score(reading.value);
+            let channel = usize::from(reading.channel);
+            tallies[channel].all.add(score);
+            if served.is_some_and(|set| set.contains(&ngram[..ngram.len() - 1])) {
+                tallies[channel].served.add(score);
+            }
+            visit(channel, score);
+        }
+    }
+}
+
+/// How many n-grams a reader gets at once: enough for wide lanes, few enough for the nearest cache.
+const BATCH: usize = 1024;
