@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     CorpusLength { found: usize, max: usize, order: usize },
     #[error("expected at least one token to measure the perplexity of, found none")]
     NoTokens,
+    #[error("the sampler refused a row")]
+    Sampling(#[source] taggant::Error),
     #[error("the embedded text does not unpack")]
     EmbeddedText(#[source] std::io::Error),
     #[error("the text of {len} bytes cannot be tokenized")]

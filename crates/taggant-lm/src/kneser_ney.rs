@@ -260,5 +260,5 @@ impl Suffixes {
     }
 }
 
-/// The highest order of a model: a token and the 12 before it, as many as the widest context of a watermark.
-pub const MAX_ORDER: usize = 13;
+/// The highest order of a model: two more than the widest context of a watermark holds.
+pub const MAX_ORDER: usize = 14;

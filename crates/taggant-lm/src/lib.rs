@@ -33,6 +33,7 @@
 mod context_tree;
 mod error;
 mod followers;
+mod generate;
 mod interpolation;
 mod kneser_ney;
 mod padding;
@@ -40,6 +41,7 @@ mod text;
 mod tokenizer;
 
 pub use error::Error;
+pub use generate::complete;
 pub use kneser_ney::{KneserNey, MAX_ORDER};
 pub use padding::BOUNDARY;
 pub use text::{Author, text};

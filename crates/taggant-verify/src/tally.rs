@@ -39,8 +39,8 @@ pub struct ChannelTally {
 
 /// Reads distinct n-grams under one key and adds up their scores, channel by channel.
 ///
-/// With [`Identity::Keyed`] several n-grams may share an input: only the first of each counts, and what
-/// comes first does not matter, since one input has one value.
+/// With [`Identity::Keyed`] several n-grams may share an input: it counts once, and as served if any of their
+/// contexts was. Which of them comes first does not matter, since one input has one value.
 ///
 /// `visit` sees each counted score in order, with its channel.
 pub(crate) fn tally(
@@ -51,7 +51,7 @@ pub(crate) fn tally(
 ) -> Vec<ChannelTally> {
     let law = reader.law();
     let mut tallies = vec![ChannelTally::default(); reader.channels().len()];
-    let mut seen = HashSet::<Input>::new();
+    let (mut seen, mut seen_served) = (HashSet::<Input>::new(), HashSet::<Input>::new());
     let mut readings = vec![Reading::default(); BATCH];
     let mut inputs = vec![Input::default(); BATCH];
     let mut packed = Vec::with_capacity(BATCH * ngrams.ngram_len());
@@ -68,17 +68,18 @@ pub(crate) fn tally(
         if reader.identity() != Identity::Ngram {
             reader.inputs(batch, inputs);
         }
+        let is_distinct = reader.identity() == Identity::Ngram;
         for ((reading, input), ngram) in readings.iter().zip(&*inputs).zip(batch.iter()) {
-            if reader.identity() != Identity::Ngram && !seen.insert(*input) {
-                continue;
-            }
             let score = law.score(reading.value);
             let channel = usize::from(reading.channel);
-            tallies[channel].all.add(score);
-            if served.is_some_and(|set| set.contains(&ngram[..ngram.len() - 1])) {
+            let is_served = served.is_some_and(|set| set.contains(&ngram[..ngram.len() - 1]));
+            if is_served && (is_distinct || seen_served.insert(*input)) {
                 tallies[channel].served.add(score);
             }
-            visit(channel, score);
+            if is_distinct || seen.insert(*input) {
+                tallies[channel].all.add(score);
+                visit(channel, score);
+            }
         }
     }
 }

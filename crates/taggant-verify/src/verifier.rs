@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use taggant::TokenId;
 use taggant::law::Law;
-use taggant::reader::Reader;
+use taggant::reader::{ContextRule, Reader};
 
 use crate::caution::Caution;
 use crate::corpus::Corpus;
@@ -74,6 +74,18 @@ impl<'a> Verifier<'a> {
             return Err(Kind::MinEffect { found: plan.min_effect }.into());
         }
         Ok(Self { reader, plan })
+    }
+
+    /// The mark's context rule: what a [`Corpus`] is made with.
+    #[must_use]
+    pub fn context_rule(&self) -> ContextRule {
+        self.reader.context_rule()
+    }
+
+    /// The law of a value under the null.
+    #[must_use]
+    pub fn law(&self) -> Law {
+        self.reader.law()
     }
 
     /// Tests a corpus.

@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 use rand_core::Rng;
 
 use crate::error::{Error, Kind};
-use crate::logits::Logit;
+use crate::logits::{Logit, check_row};
 use crate::token::TokenId;
 
 /// How the final distribution follows from the logits.
@@ -67,6 +67,37 @@ impl SamplingParams {
     #[must_use]
     pub fn is_greedy(&self) -> bool {
         self.temperature == 0.0
+    }
+}
+
+/// Samples without a mark: what a control, or traffic outside a mark, goes through.
+///
+/// It draws as a [`Session`](crate::Session) draws where a position is not marked.
+#[derive(Clone, Debug, Default)]
+pub struct UnmarkedSampler {
+    candidates: Vec<Candidate>,
+}
+
+impl UnmarkedSampler {
+    /// A sampler; it keeps nothing between rows but memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Samples one token.
+    ///
+    /// # Errors
+    /// When the row is empty, holds NaN or +infinity, or has no finite entry.
+    pub fn sample<L: Logit>(
+        &mut self,
+        logits: &[L],
+        params: &SamplingParams,
+        rng: &mut impl Rng,
+    ) -> Result<TokenId, Error> {
+        check_row(logits)?;
+        candidates_into(logits, params, &mut self.candidates)?;
+        Ok(draw(&self.candidates, rng))
     }
 }
 

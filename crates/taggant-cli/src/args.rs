@@ -1,0 +1,274 @@
+//! The flags. One name per idea: those of the profile and the report.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Marks a language model's output, recognises the mark in text, and tells whether a model was trained on it.
+///
+/// Results go to stdout, talk to stderr. Secrets are read from a file or an environment variable, never from an
+/// argument.
+///
+/// Exit status: 0 it ran; 1 `selftest` or `report --check` found a difference; 2 usage, configuration or I/O;
+/// 3 nothing scorable in the input. With `verify --exit-code` also 1 evidence, 4 inconclusive, 5 invalid.
+#[derive(Debug, Parser)]
+#[command(name = "taggant", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(DemoArgs),
+    Keygen(KeygenArgs),
+    Profile(ProfileArgs),
+    Generate(GenerateArgs),
+    Verify(VerifyArgs),
+    Report(ReportArgs),
+    Selftest(SelftestArgs),
+}
+
+/// The whole chain on embedded text: teacher, marked output, students trained on it, verdicts.
+///
+/// Trains a teacher on one author, samples it with the mark, trains students on another author's text with 10, 5,
+/// 1 and 0 % of the teacher's output mixed in, samples the students and tests what they wrote. Writes report.json and
+/// report.html.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// The folder for report.json and report.html; it is made if need be.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// Makes everything follow from this number, the key included. Without it both are drawn afresh.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Marks with this key (a file, or env:NAME) instead of a fresh one.
+    #[arg(long, value_name = "FILE|env:NAME")]
+    pub(crate) key: Option<String>,
+    /// Fresh secrets that stand beside each result as a check.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) decoys: u64,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+/// Makes a secret key.
+///
+/// Writes 64 hexadecimal digits to a new file that only its owner may read, and prints the key's public id.
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["output", "show"])))]
+pub(crate) struct KeygenArgs {
+    /// The file to make. One that exists is never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Prints the public id of an existing key instead of making one.
+    #[arg(long, value_name = "FILE|env:NAME")]
+    pub(crate) show: Option<String>,
+}
+
+/// Writes a profile: the public description of a mark.
+#[derive(Args, Debug)]
+pub(crate) struct ProfileArgs {
+    /// Prints the digest and canonical JSON of an existing profile instead of writing one.
+    #[arg(long, value_name = "PROFILE", exclusive = true)]
+    pub(crate) show: Option<PathBuf>,
+    /// How the mark is made: a biased green list, or the keyed draws Gumbel-max and tournament.
+    #[arg(long, value_enum, default_value_t = SchemeArg::Green)]
+    pub(crate) scheme: SchemeArg,
+    /// How many tokens before the scored one the mark depends on, 1 to 12.
+    #[arg(long, value_name = "K", default_value_t = 2)]
+    pub(crate) context_width: u64,
+    /// The green share: j/2, j/4, j/16 or j/256 [default: 1/4; green only].
+    #[arg(long, value_name = "J/N")]
+    pub(crate) gamma: Option<String>,
+    /// What green tokens gain, in nats [default: 2; green only].
+    #[arg(long, value_name = "NATS")]
+    pub(crate) delta: Option<f64>,
+    /// How many layers, 1 to 32 [default: 30; tournament only].
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<u64>,
+    /// The period in which one set of derived keys is in use.
+    #[arg(long, value_name = "NAME", default_value = "epoch-1")]
+    pub(crate) epoch: String,
+    /// What becomes of a context that was already used in the same completion.
+    #[arg(long, value_enum, default_value_t = RepeatRuleArg::Completion)]
+    pub(crate) repeat_rule: RepeatRuleArg,
+    /// States the tokenizer the mark is about: a tokenizer.json, or `embedded`.
+    #[arg(long, value_name = "FILE|embedded")]
+    pub(crate) tokenizer: Option<String>,
+    /// A channel and its share in 256ths; `:accounts` if it carries accounts. Repeatable [default: fleet:256].
+    #[arg(long, value_name = "NAME:SHARE[:accounts]")]
+    pub(crate) channel: Vec<String>,
+    /// The file to write; without it the profile goes to stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemeArg {
+    Green,
+    Gumbel,
+    Tournament,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RepeatRuleArg {
+    Completion,
+    None,
+}
+
+/// Samples the embedded model, with or without a mark, to jsonl {id, tokens, text}.
+#[derive(Args, Debug)]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) mark: OptionalMarkArgs,
+    /// Tokens in each document.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) tokens: usize,
+    /// Documents.
+    #[arg(long, value_name = "M", default_value_t = 10)]
+    pub(crate) documents: u64,
+    /// Everything that is random follows from this number and the key.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Whose text the model is trained on.
+    #[arg(long, value_enum, default_value_t = AuthorArg::Austen)]
+    pub(crate) author: AuthorArg,
+    /// Divides the logits; 0 always takes the largest.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub(crate) temperature: f64,
+    /// Keeps the N most probable tokens; 0 keeps all.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Keeps the fewest tokens whose probabilities sum to P.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub(crate) top_p: f64,
+    /// Keeps tokens at least P times as probable as the most probable one.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub(crate) min_p: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuthorArg {
+    Austen,
+    Spurgeon,
+}
+
+/// Tests whether text carries a mark.
+///
+/// INPUT is a file, a folder, a pattern, or `-`. A jsonl row holds `tokens` (ids), or `text` (with --tokenizer); a
+/// .txt file is one document; gzip is unpacked. Each distinct (context, token) counts once over all inputs.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// Files, folders, patterns, or - for standard input.
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) mark: MarkArgs,
+    /// What turns text into tokens: a tokenizer.json, or `embedded` for that of `generate`.
+    #[arg(long, value_name = "FILE|embedded")]
+    pub(crate) tokenizer: Option<String>,
+    /// Adds a test on contexts that were served: the log, as a corpus. Repeatable.
+    #[arg(long, value_name = "INPUT")]
+    pub(crate) served: Vec<String>,
+    /// The level of the verdict.
+    #[arg(long, value_name = "A", default_value_t = 1e-6)]
+    pub(crate) alpha: f64,
+    /// The effect, in standard deviations of one value, that `no-evidence` must have been able to see.
+    #[arg(long, value_name = "EFFECT", default_value_t = 0.1)]
+    pub(crate) min_effect: f64,
+    /// Adds a result for each document, de-duplicated within itself and adjusted by Holm.
+    #[arg(long)]
+    pub(crate) per_document: bool,
+    /// Fresh secrets that stand beside the result as a check.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) decoys: u64,
+    /// The jsonl field with the text.
+    #[arg(long, value_name = "NAME", default_value = "text")]
+    pub(crate) text_field: String,
+    /// The jsonl field with the tokens; it wins when a row has both.
+    #[arg(long, value_name = "NAME", default_value = "tokens")]
+    pub(crate) tokens_field: String,
+    /// The format of every input, where the name does not tell.
+    #[arg(long, value_enum)]
+    pub(crate) input_format: Option<InputFormatArg>,
+    /// Counts bad lines and goes on, instead of stopping at the first.
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Says the verdict in the exit status: 1 evidence, 4 inconclusive, 5 invalid.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+    /// Writes the report to a file too: .json, .md, .html or .txt. Repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormatArg {
+    Txt,
+    Jsonl,
+}
+
+/// Renders a saved report again, or recomputes every number in it.
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// A report.json, or - for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Recomputes every p-value from the counts; exit status 1 if one differs.
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+    /// Writes the report to a file too: .json, .md, .html or .txt. Repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+}
+
+/// Checks this build against golden vectors; exit status 1 if a case differs.
+#[derive(Args, Debug)]
+pub(crate) struct SelftestArgs {
+    /// Vector files.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) vectors: Vec<PathBuf>,
+}
+
+/// A mark that has to be given.
+#[derive(Args, Debug)]
+pub(crate) struct MarkArgs {
+    /// The public profile, TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: PathBuf,
+    /// The secret key: a file, or env:NAME for an environment variable.
+    #[arg(long, value_name = "FILE|env:NAME")]
+    pub(crate) key: String,
+}
+
+/// A mark that may be left out.
+#[derive(Args, Debug)]
+pub(crate) struct OptionalMarkArgs {
+    /// The public profile, TOML. Without it nothing is marked.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) profile: Option<PathBuf>,
+    /// The secret key: a file, or env:NAME for an environment variable.
+    #[arg(long, value_name = "FILE|env:NAME", requires = "profile")]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct FormatArg {
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// A rendering of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Md,
+    Html,
+}

@@ -1,0 +1,9 @@
+//! The commands, one file each.
+
+pub(crate) mod demo;
+pub(crate) mod generate;
+pub(crate) mod keygen;
+pub(crate) mod profile;
+pub(crate) mod report;
+pub(crate) mod selftest;
+pub(crate) mod verify;

@@ -1,0 +1,82 @@
+//! Key files: read with care, written once, never shown.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use taggant_dialects::KeyMaterial;
+use zeroize::Zeroizing;
+
+/// Reads a key from a file or, for `env:NAME`, an environment variable. Warns when others can read the file.
+pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
+    if let Some(name) = place.strip_prefix("env:") {
+        return match std::env::var(name) {
+            Ok(text) => Ok(KeyMaterial::from_text(text)),
+            Err(std::env::VarError::NotPresent) => {
+                bail!("environment variable {name} is not set; --key env:{name} reads the key from it")
+            }
+            Err(_) => bail!("environment variable {name} is not text"),
+        };
+    }
+    let path = Path::new(place);
+    let mut file = File::open(path).map_err(|error| {
+        let is_missing = error.kind() == ErrorKind::NotFound;
+        let hint = if is_missing { "; make one with `taggant keygen --output FILE`" } else { "" };
+        anyhow::anyhow!("cannot read key file {}: {error}{hint}", path.display())
+    })?;
+    let metadata = file.metadata().with_context(|| format!("cannot read key file {}", path.display()))?;
+    if !metadata.is_file() {
+        bail!("{} is no file, so no key file", path.display());
+    }
+    if metadata.len() > LARGEST_KEY_FILE {
+        bail!("{} holds {} bytes, which is no key file", path.display(), metadata.len());
+    }
+    warn_if_others_can_read(path, &metadata);
+    let mut text = Zeroizing::new(String::with_capacity(metadata.len() as usize + 1));
+    if let Err(error) = file.read_to_string(&mut text) {
+        if error.kind() == ErrorKind::InvalidData {
+            bail!("key file {} is not text", path.display());
+        }
+        return Err(error).with_context(|| format!("cannot read key file {}", path.display()));
+    }
+    Ok(KeyMaterial::from_text(std::mem::take(&mut *text)))
+}
+
+/// Writes a key to a new file that only its owner may read. One that exists is left alone.
+pub(crate) fn write_new(path: &Path, key: &str) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            anyhow::anyhow!("{} exists and is not overwritten; name another file", path.display())
+        }
+        _ => anyhow::anyhow!("cannot make {}: {error}", path.display()),
+    })?;
+    let written = file.write_all(key.as_bytes()).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // Half a key is worse than none. That it could not be removed either adds nothing.
+        let _ = fs::remove_file(path);
+        anyhow::anyhow!("cannot write {}: {error}", path.display())
+    })
+}
+
+#[cfg(unix)]
+fn warn_if_others_can_read(path: &Path, metadata: &fs::Metadata) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        eprintln!(
+            "taggant: warning: key file {} can be read by others (mode {mode:o}); run `chmod 600` on it",
+            path.display()
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_others_can_read(_path: &Path, _metadata: &fs::Metadata) {}
+
+/// Room for any dialect's key; anything longer is some other file.
+const LARGEST_KEY_FILE: u64 = 1 << 16;

@@ -1,0 +1,78 @@
+//! Where results go: stdout, and files that are written whole or not at all.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use taggant_verify::{Report, render};
+use tempfile::NamedTempFile;
+
+use crate::args::Format;
+
+/// Renders a report.
+pub(crate) fn render(report: &Report, format: Format) -> String {
+    match format {
+        Format::Table => render::table(report),
+        Format::Json => report.to_json(),
+        Format::Md => render::markdown(report),
+        Format::Html => render::html(report),
+    }
+}
+
+/// Prints text to stdout.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to stdout")
+}
+
+/// Checks, before any work is done, that every file has a format and a folder.
+pub(crate) fn check_files(files: &[PathBuf]) -> Result<()> {
+    for file in files {
+        format_of(file)?;
+        let folder = folder_of(file);
+        if !folder.is_dir() {
+            bail!("cannot write {}: there is no folder {}", file.display(), folder.display());
+        }
+    }
+    Ok(())
+}
+
+/// Writes a report to every file, each in the format its extension names.
+pub(crate) fn write_report(report: &Report, files: &[PathBuf]) -> Result<()> {
+    files.iter().try_for_each(|file| write(file, &render(report, format_of(file)?)))
+}
+
+/// Writes a file whole or not at all: beside it first, then in its place.
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+    let put = || -> io::Result<()> {
+        let mut file = NamedTempFile::new_in(folder_of(path))?;
+        #[cfg(unix)]
+        {
+            // A temporary file is for its owner alone; a report is as readable as any new file.
+            use std::os::unix::fs::PermissionsExt;
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map(|_| ()).map_err(|error| error.error)
+    };
+    put().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn format_of(path: &Path) -> Result<Format> {
+    Ok(match path.extension().and_then(OsStr::to_str) {
+        Some("json") => Format::Json,
+        Some("md") => Format::Md,
+        Some("html") => Format::Html,
+        Some("txt") => Format::Table,
+        _ => bail!("{}: the extension names no format; expected .json, .md, .html or .txt", path.display()),
+    })
+}

@@ -1,0 +1,34 @@
+//! What can go wrong between a path and a list of tokens.
+
+use std::io;
+
+/// An error of this crate. Its message says which file and line, and never holds the text.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] pub(crate) Kind);
+
+/// What exactly went wrong. `at` is `file` or `file:line`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Kind {
+    #[error("cannot read {at}")]
+    Io { at: String, source: io::Error },
+    #[error("{at}: cannot tell the format from the name; use --input-format txt or jsonl")]
+    UnknownFormat { at: String },
+    #[error("{at}: no file with this name, and no file that matches it as a pattern")]
+    NoMatch { at: String },
+    #[error("{at}: not a valid pattern: {message}")]
+    Pattern { at: String, message: String },
+    #[error("{at}: the folder holds no .txt, .jsonl or .ndjson file")]
+    EmptyFolder { at: String },
+    #[error("{at}: not UTF-8 text, first at byte {byte}; is it a binary file?")]
+    NotText { at: String, byte: usize },
+    #[error("{at}: {message}")]
+    Row { at: String, message: String },
+    #[error("{at}: this row has text and no tokens; name the tokenizer with --tokenizer tokenizer.json")]
+    NoTokenizer { at: String },
+    #[error("{at}: not a tokenizer.json: {message}")]
+    Tokenizer { at: String, message: String },
+    #[error("{at}: the text cannot be tokenized: {message}")]
+    Encode { at: String, message: String },
+}

@@ -1,0 +1,54 @@
+//! Tokenizers: text to the ids that a mark is about.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use taggant::TokenId;
+
+use crate::error::{Error, Kind};
+
+/// A tokenizer from a `tokenizer.json`, with its digest.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    digest: String,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no such file.
+    pub fn from_file(path: &Path) -> Result<Self, Error> {
+        let at = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|source| Kind::Io { at: at.clone(), source })?;
+        Self::from_bytes(&bytes, &at)
+    }
+
+    /// Reads the bytes of a `tokenizer.json`; `at` names them in errors.
+    ///
+    /// Truncation and padding are switched off whatever the file says.
+    ///
+    /// # Errors
+    /// When they are no such file.
+    pub fn from_bytes(bytes: &[u8], at: &str) -> Result<Self, Error> {
+        let fault = |message: String| Kind::Tokenizer { at: at.to_owned(), message };
+        let one_line = |error: tokenizers::Error| error.to_string().lines().collect::<Vec<_>>().join("; ");
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| fault(one_line(error)))?;
+        inner.with_padding(None).with_truncation(None).map_err(|error| fault(one_line(error)))?;
+        let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        Ok(Self { inner, digest: format!("sha256:{digest}") })
+    }
+
+    /// `sha256:` and the digest of the file's bytes, as a profile writes it.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The ids of a text, without special tokens.
+    pub(crate) fn encode(&self, text: &str, at: &str) -> Result<Vec<TokenId>, Error> {
+        let fault = |error: tokenizers::Error| Kind::Encode { at: at.to_owned(), message: error.to_string() };
+        Ok(self.inner.encode_fast(text, false).map_err(fault)?.get_ids().to_vec())
+    }
+}

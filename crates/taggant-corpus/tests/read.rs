@@ -1,0 +1,144 @@
+//! Sources and documents: what is read, in which order, and how a fault is named.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps an error fails, as it should")]
+
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use taggant_corpus::{Document, Error, Format, Options, Source, Summary, Tokenizer, read};
+
+/// A word-level tokenizer that asks for truncation and padding, which must not be heeded.
+const TOKENIZER: &str = r#"{"version": "1.0",
+    "truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0},
+    "padding": {"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "x"},
+    "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+    "model": {"type": "WordLevel", "vocab": {"x": 0, "a": 1, "b": 2, "c": 3}, "unk_token": "x"}}"#;
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    path.display().to_string()
+}
+
+fn options() -> Options {
+    Options {
+        tokenizer: Some(Tokenizer::from_bytes(TOKENIZER.as_bytes(), "t").unwrap()),
+        ..Options::default()
+    }
+}
+
+fn documents(argument: &str, options: &Options) -> Result<(Vec<Document>, Summary), Error> {
+    let mut documents = Vec::new();
+    let summary = read(&Source::find(argument)?, options, |document| documents.push(document), |_| {})?;
+    Ok((documents, summary))
+}
+
+fn document(id: &str, tokens: &[u32]) -> Document {
+    Document { id: id.into(), tokens: tokens.to_vec() }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn text_and_tokens_come_in_order_and_truncation_is_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "{\"text\": \"a b c a\", \"id\": \"first\"}\n\n{\"tokens\": [7, 8]}\r\n  \n{\"text\": \"\"}";
+    let path = write(folder.path(), "rows.jsonl", lines.as_bytes());
+    let (found, summary) = documents(&path, &options()).unwrap();
+    let expected =
+        [document("first", &[1, 2, 3, 1]), document("rows.jsonl:3", &[7, 8]), document("rows.jsonl:5", &[])];
+    assert_eq!(found, expected);
+    assert_eq!((summary.documents, summary.encoded, summary.skipped_lines), (3, 2, 0));
+}
+
+#[test]
+fn gzip_is_found_by_its_magic_and_may_have_several_members() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = [gzip(b"{\"tokens\": [1]}\n"), gzip(b"{\"tokens\": [2]}\n")].concat();
+    let path = write(folder.path(), "rows.jsonl.gz", &members);
+    assert_eq!(documents(&path, &options()).unwrap().0.len(), 2);
+    let cut = write(folder.path(), "cut.jsonl.gz", &members[..members.len() - 5]);
+    assert!(documents(&cut, &options()).is_err(), "a truncated archive was read as if it were whole");
+}
+
+#[test]
+fn folders_and_patterns_are_sorted_and_take_known_names_only() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "b.txt", b"b");
+    write(folder.path(), "a.txt.gz", &gzip(b"a"));
+    write(folder.path(), "deep/c.TXT", b"c");
+    write(folder.path(), "notes.md", b"not read");
+    let root = folder.path().display().to_string();
+    let ids = |argument: &str| -> Vec<String> {
+        documents(argument, &options()).unwrap().0.into_iter().map(|document| document.id).collect()
+    };
+    assert_eq!(ids(&root), ["a.txt.gz", "b.txt", "c.TXT"]);
+    assert_eq!(ids(&format!("{root}/*.txt*")), ["a.txt.gz", "b.txt"]);
+    assert!(documents(&format!("{root}/*.jsonl"), &options()).is_err());
+    assert!(documents(&format!("{root}/missing.txt"), &options()).is_err());
+    let message = documents(&format!("{root}/notes.md"), &options()).unwrap_err().to_string();
+    assert!(message.contains("--input-format"), "{message}");
+    let asked = Options { format: Some(Format::Txt), ..options() };
+    assert_eq!(documents(&format!("{root}/notes.md"), &asked).unwrap().0.len(), 1);
+}
+
+#[test]
+fn byte_order_marks_are_dropped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = write(folder.path(), "t.txt", "\u{feff}a b".as_bytes());
+    let (found, summary) = documents(&text, &options()).unwrap();
+    assert_eq!((found[0].tokens.as_slice(), summary.byte_order_marks), ([1, 2].as_slice(), 1));
+    let rows = "\u{feff}{\"text\": \"a\"}\n{\"text\": \"\\ufeffb\"}\n";
+    let (found, summary) = documents(&write(folder.path(), "r.jsonl", rows.as_bytes()), &options()).unwrap();
+    assert_eq!((found[1].tokens.as_slice(), summary.byte_order_marks), ([2].as_slice(), 2));
+}
+
+#[test]
+fn faults_name_file_and_line_and_never_the_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&str, &[u8], &str); 6] = [
+        (
+            "a.jsonl",
+            b"{\"tokens\": [1]}\n{\"tokens\": [1, 4294967296]}\n",
+            "a.jsonl:2: field `tokens`, entry 1",
+        ),
+        ("b.jsonl", b"{\"tokens\": [1]}\n\nhunter2\n", "b.jsonl:3: not valid JSON"),
+        ("c.jsonl", b"{\"text\": \"hunter2 \xff\"}\n", "c.jsonl:1: not UTF-8 text, first at byte 18"),
+        ("d.txt", b"hunter2\0", "d.txt: not UTF-8 text, first at byte 7"),
+        ("e.txt", b"\x89PNG\r\n", "e.txt: not UTF-8 text, first at byte 0"),
+        ("f.jsonl", b"{\"id\": 1}", "f.jsonl:1: expected a field `text` or `tokens`"),
+    ];
+    for (name, bytes, words) in cases {
+        let path = write(folder.path(), name, bytes);
+        let message = documents(&path, &options()).unwrap_err().to_string();
+        assert!(message.contains(words) && !message.contains("hunter2"), "{message}");
+        assert!(!message.contains('\n'));
+    }
+    let rows = write(folder.path(), "g.jsonl", b"{\"text\": \"a\"}\n");
+    let message = documents(&rows, &Options::default()).unwrap_err().to_string();
+    assert!(message.contains("g.jsonl:1") && message.contains("--tokenizer"), "{message}");
+}
+
+#[test]
+fn bad_lines_are_counted_when_they_are_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "a.jsonl", b"oops\n{\"tokens\": [1]}\n{\"tokens\": [-1]}\n");
+    let (found, summary) = documents(&path, &Options { skip_bad: true, ..options() }).unwrap();
+    assert_eq!((found.len(), summary.skipped_lines), (1, 2));
+    assert!(summary.first_skipped.unwrap().contains("a.jsonl:1"));
+}
+
+#[test]
+fn a_file_that_is_no_tokenizer_is_refused_in_one_line() {
+    for bytes in [&b""[..], b"{}", b"[1]", b"\xff\xfe"] {
+        let message = Tokenizer::from_bytes(bytes, "t.json").unwrap_err().to_string();
+        assert!(message.starts_with("t.json: not a tokenizer.json") && !message.contains('\n'), "{message}");
+    }
+}
