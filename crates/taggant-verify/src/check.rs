@@ -2,9 +2,11 @@
 
 use taggant::law::Law;
 
+use crate::corpus::SHORT_CONTEXT;
+use crate::decoys::is_calibrated;
 use crate::null::Null;
 use crate::p_value::{PValue, holm};
-use crate::report::{Report, TestResult, Verdict};
+use crate::report::{Report, TestResult};
 use crate::verifier::{AT_POWER, Plan, adjust, verdict};
 
 /// A number in a report that does not follow from its counts.
@@ -21,6 +23,9 @@ pub struct Discrepancy {
 
 /// Recomputes every p-value, z, e-value, adjusted p, effect and the verdict from the counts in a report.
 ///
+/// What it cannot check, as nothing else in a report determines it: the plan, the numbers of documents and of each
+/// document's tokens, the inflation, and the rows of a demonstration.
+///
 /// Numbers agree when they differ by no more than 1e-9 of themselves, which is what separates two platforms'
 /// exponential functions with room to spare; a changed digit among the first nine is found.
 #[must_use]
@@ -28,15 +33,19 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
     let mut found = Vec::new();
     let mut recomputed = report.clone();
     for (at, test) in recomputed.tests.iter_mut().enumerate() {
+        let mut report = |field, stated, recomputed: &str| {
+            let field = format!("tests[{at}].{field}");
+            found.push(Discrepancy { field, stated, recomputed: recomputed.into() });
+        };
         match parse_law(&test.law) {
+            None => report("law", test.law.clone(), "no law of this build"),
+            Some(law) if !Null::new(law, test.n).is_possible(test.statistic) => {
+                report("statistic", test.statistic.to_string(), IMPOSSIBLE);
+            }
             Some(law) => recompute(test, law),
-            None => found.push(Discrepancy {
-                field: format!("tests[{at}].law"),
-                stated: test.law.clone(),
-                recomputed: "no law of this build".into(),
-            }),
         }
     }
+    impossible_documents(report, &mut found);
     if !found.is_empty() {
         return found;
     }
@@ -44,12 +53,10 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
     recompute_power(&mut recomputed);
     recompute_documents(&mut recomputed);
     recompute_calibration(&mut recomputed);
-    if report.verdict != Verdict::Invalid {
-        let plan = Plan { alpha: report.alpha, min_effect: report.power.min_effect, decoys: 0 };
-        recomputed.verdict = verdict(&recomputed.tests, &plan, None, &recomputed.power);
-    }
-    let sum = recomputed.corpus.distinct + recomputed.corpus.dropped.values().sum::<u64>();
-    recomputed.corpus.tokens = sum;
+    let plan = Plan { alpha: report.alpha, min_effect: report.power.min_effect, decoys: 0 };
+    let is_calibrated = is_panel_calibrated(&recomputed);
+    recomputed.verdict = verdict(&recomputed.tests, &plan, is_calibrated, &recomputed.power);
+    recompute_corpus(&mut recomputed);
 
     let json = |report: &Report| serde_json::to_value(report).expect("a report is JSON");
     compare("", &json(report), &json(&recomputed), &mut found);
@@ -65,6 +72,25 @@ fn recompute(test: &mut TestResult, law: Law) {
     test.ln_p = p.ln();
     test.log10_p = p.log10();
     test.ln_e = Some(null.ln_e(test.statistic));
+}
+
+/// Says which documents state a sum that no text can have.
+fn impossible_documents(report: &Report, found: &mut Vec<Discrepancy>) {
+    let Some(law) = report.tests.first().and_then(|test| parse_law(&test.law)) else { return };
+    for (at, document) in report.documents.iter().flatten().enumerate() {
+        if !Null::new(law, document.scored).is_possible(document.statistic) {
+            let (field, stated) = (format!("documents[{at}].statistic"), document.statistic.to_string());
+            found.push(Discrepancy { field, stated, recomputed: IMPOSSIBLE.into() });
+        }
+    }
+}
+
+/// Every token was scored or dropped.
+fn recompute_corpus(report: &mut Report) {
+    let corpus = &mut report.corpus;
+    corpus.tokens = corpus.dropped.values().fold(corpus.distinct, |sum, n| sum.saturating_add(*n));
+    let without_context = corpus.dropped.get(SHORT_CONTEXT).copied().unwrap_or_default();
+    corpus.scored = corpus.tokens.saturating_sub(without_context);
 }
 
 fn recompute_power(report: &mut Report) {
@@ -91,9 +117,13 @@ fn recompute_documents(report: &mut Report) {
     }
 }
 
-/// Mean, spread and rank again from the decoys' own z.
+/// The observed z again from the tests on all contexts; mean, spread and rank from the decoys' own z.
 fn recompute_calibration(report: &mut Report) {
-    let Some(plots) = &report.plots else { return };
+    let pooled = pooled(report);
+    let Some(plots) = &mut report.plots else { return };
+    if let Some((null, statistic)) = pooled {
+        plots.observed_z = null.z(statistic);
+    }
     let n = plots.decoy_z.len() as f64;
     if n < 2.0 {
         return;
@@ -106,6 +136,25 @@ fn recompute_calibration(report: &mut Report) {
     report.calibration.rank = plots
         .observed_z
         .map(|observed| 1 + plots.decoy_z.iter().filter(|&&decoy| decoy >= observed).count() as u64);
+}
+
+/// The null and the statistic over all channels, which the decoys stand beside.
+fn pooled(report: &Report) -> Option<(Null, f64)> {
+    let tests = || report.tests.iter().filter(|test| test.name == "count");
+    let law = parse_law(&tests().next()?.law)?;
+    let n = tests().fold(0, |sum: u64, test| sum.saturating_add(test.n));
+    Some((Null::new(law, n), tests().map(|test| test.statistic).sum()))
+}
+
+/// What the panel says; without one nothing speaks against it.
+fn is_panel_calibrated(report: &Report) -> bool {
+    let calibration = &report.calibration;
+    match (calibration.decoy_mean_z, calibration.decoy_sd_z, pooled(report)) {
+        (Some(mean), Some(sd), Some((null, _))) => {
+            is_calibrated(calibration.decoys, mean, sd, null.excess_kurtosis())
+        }
+        _ => true,
+    }
 }
 
 fn parse_law(text: &str) -> Option<Law> {
@@ -159,3 +208,6 @@ fn compare(
         }
     }
 }
+
+/// What stands in for a number that does not follow from any counts.
+const IMPOSSIBLE: &str = "no sum of these many values";

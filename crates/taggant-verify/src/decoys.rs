@@ -59,10 +59,22 @@ pub(crate) fn panel<'a>(
     let mean_z = z.iter().sum::<f64>() / n;
     let variance = z.iter().map(|z| (z - mean_z).powi(2)).sum::<f64>() / (n - 1.0);
     let kurtosis = decoys.iter().map(|(null, _)| null.excess_kurtosis()).fold(0.0, f64::max);
-    let is_calibrated = mean_z.abs() <= STANDARD_ERRORS / n.sqrt()
-        && (variance - 1.0).abs() <= STANDARD_ERRORS * ((2.0 + kurtosis) / n).sqrt();
     let rank = 1 + z.iter().filter(|&&decoy| decoy >= observed_z).count() as u64;
-    Some(Panel { mean_z, sd_z: variance.sqrt(), rank, is_calibrated, z })
+    let sd_z = variance.sqrt();
+    Some(Panel {
+        mean_z,
+        sd_z,
+        rank,
+        is_calibrated: is_calibrated(z.len() as u64, mean_z, sd_z, kurtosis),
+        z,
+    })
+}
+
+/// Whether mean and spread of so many decoys can be what they should, see [`panel`].
+pub(crate) fn is_calibrated(n_decoys: u64, mean_z: f64, sd_z: f64, kurtosis: f64) -> bool {
+    let n = n_decoys as f64;
+    mean_z.abs() <= STANDARD_ERRORS / n.sqrt()
+        && (sd_z.powi(2) - 1.0).abs() <= STANDARD_ERRORS * ((2.0 + kurtosis) / n).sqrt()
 }
 
 /// The tally over all channels without accounts.

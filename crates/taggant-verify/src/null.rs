@@ -69,6 +69,14 @@ impl Null {
         })
     }
 
+    /// Whether the statistic can be that of some tally: a whole number of coins, or a sum of scores.
+    pub(crate) fn is_possible(&self, statistic: f64) -> bool {
+        match self.coins() {
+            Some((n_coins, _)) => statistic >= 0.0 && statistic.fract() == 0.0 && statistic as u64 <= n_coins,
+            None => (0.0..f64::INFINITY).contains(&statistic) && (self.n > 0 || statistic == 0.0),
+        }
+    }
+
     /// ln of the terminal e-value: a fixed mixture of bets on an excess, settled on the counts.
     ///
     /// The mixture does not depend on the order of the data, so any split of the work gives the same
@@ -123,7 +131,7 @@ impl Null {
     fn coins(&self) -> Option<(u64, f64)> {
         match self.law {
             Law::Bernoulli { .. } => Some((self.n, self.law.mean())),
-            Law::Bits { depth } => Some((self.n * u64::from(depth), 0.5)),
+            Law::Bits { depth } => Some((self.n.saturating_mul(depth.into()), 0.5)),
             _ => None,
         }
     }

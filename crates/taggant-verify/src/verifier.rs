@@ -120,7 +120,8 @@ impl<'a> Verifier<'a> {
         let observed_z = null.z(null.statistic(&pooled));
         let panel = panel(corpus, observed_z, self.plan.decoys, open_decoy);
         let power = self.power(&tests);
-        let verdict = verdict(&tests, &self.plan, panel.as_ref(), &power);
+        let verdict =
+            verdict(&tests, &self.plan, panel.as_ref().is_none_or(|panel| panel.is_calibrated), &power);
         let cautions = self.cautions(corpus, served, &tests, panel.as_ref());
         let n_inputs: u64 = tallies.iter().map(|channel| channel.all.n).sum();
         Ok(Report {
@@ -329,10 +330,10 @@ pub(crate) fn adjust(tests: &mut [TestResult]) {
 }
 
 /// The verdict that follows from the numbers.
-pub(crate) fn verdict(tests: &[TestResult], plan: &Plan, panel: Option<&Panel>, power: &Power) -> Verdict {
+pub(crate) fn verdict(tests: &[TestResult], plan: &Plan, is_calibrated: bool, power: &Power) -> Verdict {
     let smallest = tests.iter().filter(|test| test.decides).map(|test| test.ln_p_adjusted);
     let smallest = smallest.fold(0.0, f64::min);
-    if panel.is_some_and(|panel| !panel.is_calibrated) {
+    if !is_calibrated {
         Verdict::Invalid
     } else if smallest <= plan.alpha.ln() {
         Verdict::Evidence

@@ -44,9 +44,7 @@ fn repetitive_text() -> Vec<Vec<TokenId>> {
 fn randomized(test: &TestResult, law: Law, rng: &mut ChaCha8Rng) -> f64 {
     let point = match law {
         Law::Bernoulli { .. } => binomial::ln_pmf(test.n, law.mean(), test.statistic as u64).exp(),
-        Law::Bits { depth } => {
-            binomial::ln_pmf(test.n * u64::from(depth), 0.5, test.statistic as u64).exp()
-        }
+        Law::Bits { depth } => binomial::ln_pmf(test.n * u64::from(depth), 0.5, test.statistic as u64).exp(),
         _ => 0.0,
     };
     let uniform = f64::from(rng.next_u32()) / 4_294_967_296.0;
@@ -153,7 +151,12 @@ fn check_served(scheme: Scheme, width: u64) {
             let test = report.tests.pop().unwrap();
             assert_eq!(test.name, "count-served");
             // The filter must do something, and leave something.
-            assert!(test.n > 100 && test.n < report.tests[0].n * 9 / 10, "{} of {}", test.n, report.tests[0].n);
+            assert!(
+                test.n > 100 && test.n < report.tests[0].n * 9 / 10,
+                "{} of {}",
+                test.n,
+                report.tests[0].n
+            );
             test
         })
         .collect();

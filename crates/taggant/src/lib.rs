@@ -21,6 +21,7 @@ mod block;
 pub mod channel;
 pub mod context;
 mod error;
+mod exp;
 mod gamma;
 pub mod key;
 pub mod law;

@@ -6,6 +6,7 @@ use core::cmp::Ordering;
 use rand_core::Rng;
 
 use crate::error::{Error, Kind};
+use crate::exp::exp_into;
 use crate::logits::{Logit, check_row};
 use crate::token::TokenId;
 
@@ -75,7 +76,7 @@ impl SamplingParams {
 /// It draws as a [`Session`](crate::Session) draws where a position is not marked.
 #[derive(Clone, Debug, Default)]
 pub struct UnmarkedSampler {
-    candidates: Vec<Candidate>,
+    candidates: Candidates,
 }
 
 impl UnmarkedSampler {
@@ -96,79 +97,144 @@ impl UnmarkedSampler {
         rng: &mut impl Rng,
     ) -> Result<TokenId, Error> {
         check_row(logits)?;
-        candidates_into(logits, params, &mut self.candidates)?;
-        Ok(draw(&self.candidates, rng))
+        self.candidates.fill(logits, params)?;
+        Ok(self.candidates.draw(rng))
     }
 }
 
-/// A token that is still in the running.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) token: TokenId,
-    /// ln p, up to a constant that all candidates share: at most 0, and 0 for the most probable.
-    pub(crate) ln_weight: f64,
-    /// p, up to a factor that all candidates share.
-    pub(crate) weight: f64,
+/// The tokens that are still in the running, in ascending order of id: the final distribution.
+///
+/// Three columns of one length, so that each step of the way is a plain loop over one of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Candidates {
+    /// The tokens.
+    pub(crate) tokens: Vec<TokenId>,
+    /// ln p, up to a constant that all share: at most 0, and 0 for the most probable.
+    pub(crate) ln_weights: Vec<f64>,
+    /// p, up to a factor that all share.
+    pub(crate) weights: Vec<f64>,
+    /// Numbers of candidates, the most probable first, while truncation lasts.
+    order: Vec<usize>,
 }
 
-/// Fills `candidates` with the tokens of the final distribution, in ascending order of id.
-///
-/// The row was checked: no NaN, no +infinity.
-///
-/// # Errors
-/// When every logit is -infinity.
-pub(crate) fn candidates_into<L: Logit>(
-    row: &[L],
-    params: &SamplingParams,
-    candidates: &mut Vec<Candidate>,
-) -> Result<(), Error> {
-    candidates.clear();
-    let largest = row.iter().map(|logit| logit.to_f32()).fold(f32::NEG_INFINITY, f32::max);
-    if largest == f32::NEG_INFINITY {
-        return Err(Kind::NoCandidate.into());
+impl Candidates {
+    /// Takes the final distribution of a row that was checked: no NaN, no +infinity.
+    ///
+    /// # Errors
+    /// When every logit is -infinity.
+    pub(crate) fn fill<L: Logit>(&mut self, row: &[L], params: &SamplingParams) -> Result<(), Error> {
+        let larger = |a: f32, b: f32| if b > a { b } else { a };
+        let largest = row.iter().map(|logit| logit.to_f32()).fold(f32::NEG_INFINITY, larger);
+        if largest == f32::NEG_INFINITY {
+            return Err(Kind::NoCandidate.into());
+        }
+        self.tokens.clear();
+        self.ln_weights.clear();
+        if params.is_greedy() {
+            let at = row.iter().position(|logit| logit.to_f32() == largest);
+            self.tokens.push(at.expect("the largest logit is in the row") as TokenId);
+            self.ln_weights.push(0.0);
+        } else {
+            // A token at -infinity stays as a candidate of weight 0, which nothing ever picks.
+            self.tokens.extend(0..row.len() as TokenId);
+            let above = |logit: &L| f64::from(logit.to_f32()) - f64::from(largest);
+            match params.temperature {
+                // The same numbers, without a division for each token.
+                1.0 => self.ln_weights.extend(row.iter().map(above)),
+                temperature => self.ln_weights.extend(row.iter().map(|logit| above(logit) / temperature)),
+            }
+        }
+        self.weights.resize(self.tokens.len(), 0.0);
+        exp_into(&self.ln_weights, &mut self.weights);
+        self.truncate(params);
+        Ok(())
     }
-    if params.is_greedy() {
-        let at = row.iter().position(|logit| logit.to_f32() == largest);
-        let token = at.expect("the largest logit is in the row") as TokenId;
-        candidates.push(Candidate { token, ln_weight: 0.0, weight: 1.0 });
-        return Ok(());
+
+    /// The candidate at which the cumulative weight passes a uniform draw.
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> TokenId {
+        let mut left = uniform(rng) * self.total();
+        for (at, block) in self.weights.chunks(BLOCK).enumerate() {
+            let in_block = sum(block);
+            if left >= in_block {
+                left -= in_block;
+                continue;
+            }
+            for (&token, &weight) in self.tokens[at * BLOCK..].iter().zip(block) {
+                left -= weight;
+                if left < 0.0 {
+                    return token;
+                }
+            }
+        }
+        // Only rounding leads here. The most probable token is a safe answer.
+        let likeliest = (0..self.tokens.len()).min_by(|&a, &b| self.most_probable_first(a, b));
+        self.tokens[likeliest.expect("a distribution holds at least one candidate")]
     }
-    let largest = f64::from(largest);
-    for (token, logit) in (0..).zip(row) {
-        let ln_weight = (f64::from(logit.to_f32()) - largest) / params.temperature;
-        if ln_weight > f64::NEG_INFINITY {
-            candidates.push(Candidate { token, ln_weight, weight: libm::exp(ln_weight) });
+
+    /// The sum of all weights, block by block as [`draw`](Self::draw) walks them.
+    pub(crate) fn total(&self) -> f64 {
+        self.weights.chunks(BLOCK).map(sum).sum()
+    }
+
+    /// top-k, top-p and min-p, in this order.
+    fn truncate(&mut self, params: &SamplingParams) {
+        let is_cut = params.top_k > 0 && params.top_k < self.tokens.len();
+        if is_cut || params.top_p < 1.0 {
+            let mut order = core::mem::take(&mut self.order);
+            order.clear();
+            order.extend(0..self.tokens.len());
+            if is_cut {
+                order.select_nth_unstable_by(params.top_k, |&a, &b| self.most_probable_first(a, b));
+                order.truncate(params.top_k);
+            }
+            if params.top_p < 1.0 {
+                order.sort_unstable_by(|&a, &b| self.most_probable_first(a, b));
+                self.cut_nucleus(&mut order, params.top_p);
+            }
+            order.sort_unstable();
+            self.take(&order);
+            self.order = order;
+        }
+        if params.min_p > 0.0 {
+            self.keep(|candidates, at| candidates.weights[at] >= params.min_p);
         }
     }
-    if params.top_k > 0 && params.top_k < candidates.len() {
-        candidates.select_nth_unstable_by(params.top_k, most_probable_first);
-        candidates.truncate(params.top_k);
-    }
-    if params.top_p < 1.0 {
-        keep_nucleus(candidates, params.top_p);
-    }
-    if params.min_p > 0.0 {
-        candidates.retain(|candidate| candidate.weight >= params.min_p);
-    }
-    if params.top_k > 0 || params.top_p < 1.0 {
-        candidates.sort_unstable_by_key(|candidate| candidate.token);
-    }
-    Ok(())
-}
 
-/// The candidate at which the cumulative weight passes a uniform draw.
-pub(crate) fn draw(candidates: &[Candidate], rng: &mut impl Rng) -> TokenId {
-    let total: f64 = candidates.iter().map(|candidate| candidate.weight).sum();
-    let mut left = uniform(rng) * total;
-    for candidate in candidates {
-        left -= candidate.weight;
-        if left < 0.0 {
-            return candidate.token;
-        }
+    /// Leaves in `order` the fewest of its first candidates whose weights reach `top_p` of their sum.
+    fn cut_nucleus(&self, order: &mut Vec<usize>, top_p: f64) {
+        let total: f64 = order.iter().map(|&at| self.weights[at]).sum();
+        let mut cumulative = 0.0;
+        let last = order.iter().position(|&at| {
+            cumulative += self.weights[at];
+            cumulative >= top_p * total
+        });
+        order.truncate(last.map_or(order.len(), |last| last + 1));
     }
-    // Only rounding leads here. The most probable token is a safe answer: its weight is 1.
-    let likeliest = candidates.iter().min_by(|a, b| most_probable_first(a, b));
-    likeliest.expect("a distribution holds at least one candidate").token
+
+    /// Keeps the candidates that pass, in order.
+    fn keep(&mut self, passes: impl Fn(&Self, usize) -> bool) {
+        let mut order = core::mem::take(&mut self.order);
+        order.clear();
+        order.extend((0..self.tokens.len()).filter(|&at| passes(self, at)));
+        self.take(&order);
+        self.order = order;
+    }
+
+    /// Keeps the candidates with these numbers, which ascend.
+    fn take(&mut self, order: &[usize]) {
+        for (to, &from) in order.iter().enumerate() {
+            self.tokens[to] = self.tokens[from];
+            self.ln_weights[to] = self.ln_weights[from];
+            self.weights[to] = self.weights[from];
+        }
+        self.tokens.truncate(order.len());
+        self.ln_weights.truncate(order.len());
+        self.weights.truncate(order.len());
+    }
+
+    fn most_probable_first(&self, a: usize, b: usize) -> Ordering {
+        self.ln_weights[b].total_cmp(&self.ln_weights[a]).then(self.tokens[a].cmp(&self.tokens[b]))
+    }
 }
 
 /// A uniform number in [0, 1) on a grid of 2^-53.
@@ -176,21 +242,20 @@ fn uniform(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
 }
 
-fn keep_nucleus(candidates: &mut Vec<Candidate>, top_p: f64) {
-    candidates.sort_unstable_by(most_probable_first);
-    let total: f64 = candidates.iter().map(|candidate| candidate.weight).sum();
-    let mut cumulative = 0.0;
-    let last = candidates.iter().position(|candidate| {
-        cumulative += candidate.weight;
-        cumulative >= top_p * total
-    });
-    candidates.truncate(last.map_or(candidates.len(), |last| last + 1));
-}
-
-fn most_probable_first(a: &Candidate, b: &Candidate) -> Ordering {
-    b.ln_weight.total_cmp(&a.ln_weight).then(a.token.cmp(&b.token))
+/// A sum in four lanes: the same order of additions on every platform.
+fn sum(weights: &[f64]) -> f64 {
+    let mut lanes = [0.0; 4];
+    let chunks = weights.chunks_exact(4);
+    let rest: f64 = chunks.remainder().iter().sum();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, weight)| *lane += weight);
+    }
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
 }
 
 fn checked(what: &'static str, expected: &'static str, found: f64, ok: bool) -> Result<f64, Error> {
     if ok { Ok(found) } else { Err(Kind::Sampling { what, expected, found }.into()) }
 }
+
+/// How many weights are summed before the draw is compared.
+const BLOCK: usize = 64;

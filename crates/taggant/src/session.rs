@@ -9,7 +9,7 @@ use rand_core::Rng;
 use crate::error::{Error, Kind};
 use crate::logits::{Logit, add_to_masked, check_row};
 use crate::mark::Mark;
-use crate::sampling::{Candidate, SamplingParams, candidates_into, draw};
+use crate::sampling::{Candidates, SamplingParams};
 use crate::scheme::{Scheme, gumbel_max, tournament};
 use crate::token::TokenId;
 use crate::writer::{RepeatRule, Writer};
@@ -155,12 +155,12 @@ impl<W: Writer> Session<W> {
             }
         };
         let mut scratch = core::mem::take(&mut self.scratch);
-        let filled = candidates_into(logits, params, &mut scratch.candidates);
+        let filled = scratch.candidates.fill(logits, params);
         let token = filled.map(|()| {
             if marking == Marking::Marked && !params.is_greedy() {
                 self.draw_marked(scheme, &mut scratch, rng)
             } else {
-                draw(&scratch.candidates, rng)
+                scratch.candidates.draw(rng)
             }
         });
         self.scratch = scratch;
@@ -250,25 +250,20 @@ impl<W: Writer> Session<W> {
     /// The draw of a marked position: keyed for Gumbel-max, on the reweighed distribution for tournaments.
     fn draw_marked(&self, scheme: Scheme, scratch: &mut Scratch, rng: &mut impl Rng) -> TokenId {
         if let Scheme::Green(_) = scheme {
-            return draw(&scratch.candidates, rng);
+            return scratch.candidates.draw(rng);
         }
+        let Scratch { candidates, words, .. } = scratch;
         let context = self.context_at(self.tokens.len()).expect("a marked position has a context");
-        scratch.tokens.clear();
-        scratch.tokens.extend(scratch.candidates.iter().map(|candidate| candidate.token));
-        scratch.words.resize(scratch.tokens.len(), 0);
-        self.writer.words_into(context, &scratch.tokens, &mut scratch.words);
+        words.resize(candidates.tokens.len(), 0);
+        self.writer.words_into(context, &candidates.tokens, words);
         match scheme {
             Scheme::Green(_) => unreachable!("handled above"),
-            Scheme::Gumbel(_) => largest_noisy(&scratch.candidates, &scratch.words),
+            Scheme::Gumbel(_) => largest_noisy(candidates, words),
             Scheme::Tournament(params) => {
-                let total: f64 = scratch.candidates.iter().map(|candidate| candidate.weight).sum();
-                scratch.probs.clear();
-                scratch.probs.extend(scratch.candidates.iter().map(|candidate| candidate.weight / total));
-                tournament::play(&mut scratch.probs, &scratch.words, params.depth());
-                for (candidate, &p) in scratch.candidates.iter_mut().zip(&scratch.probs) {
-                    candidate.weight = p;
-                }
-                draw(&scratch.candidates, rng)
+                let total = candidates.total();
+                candidates.weights.iter_mut().for_each(|weight| *weight /= total);
+                tournament::play(&mut candidates.weights, words, params.depth());
+                candidates.draw(rng)
             }
         }
     }
@@ -296,19 +291,17 @@ impl<W: Writer> Session<W> {
 #[derive(Clone, Debug, Default)]
 struct Scratch {
     mask: Vec<u32>,
-    candidates: Vec<Candidate>,
-    tokens: Vec<TokenId>,
+    candidates: Candidates,
     words: Vec<u32>,
-    probs: Vec<f64>,
 }
 
 /// The candidate with the largest `ln p_v - ln(-ln u_v)`; ties go to the lowest id.
-fn largest_noisy(candidates: &[Candidate], words: &[u32]) -> TokenId {
-    let mut best = (f64::NEG_INFINITY, candidates[0].token);
-    for (candidate, &word) in candidates.iter().zip(words) {
-        let noisy = candidate.ln_weight + gumbel_max::noise(word);
+fn largest_noisy(candidates: &Candidates, words: &[u32]) -> TokenId {
+    let mut best = (f64::NEG_INFINITY, candidates.tokens[0]);
+    for ((&token, &ln_weight), &word) in candidates.tokens.iter().zip(&candidates.ln_weights).zip(words) {
+        let noisy = ln_weight + gumbel_max::noise(word);
         if noisy > best.0 {
-            best = (noisy, candidate.token);
+            best = (noisy, token);
         }
     }
     best.1

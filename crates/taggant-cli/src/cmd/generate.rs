@@ -36,7 +36,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<Status> {
         AuthorArg::Austen => Author::Austen,
         AuthorArg::Spurgeon => Author::Spurgeon,
     };
-    let model = train_on(&tokenizer, author, (width + 2).min(MAX_ORDER))?;
+    let model = train_on(&tokenizer, author, usize::MAX, (width + 2).min(MAX_ORDER))?;
 
     let bar = progress::steps(args.documents, "sampling documents");
     let mut stdout = std::io::stdout().lock();
@@ -88,10 +88,15 @@ pub(crate) fn complete(
     Ok(completed?)
 }
 
-/// A model of one author's whole text, cut into documents.
-pub(crate) fn train_on(tokenizer: &Tokenizer, author: Author, order: usize) -> Result<KneserNey> {
+/// A model of one author's text, or of its first `n_tokens` tokens, cut into documents.
+pub(crate) fn train_on(
+    tokenizer: &Tokenizer,
+    author: Author,
+    n_tokens: usize,
+    order: usize,
+) -> Result<KneserNey> {
     let tokens = tokenizer.encode(&taggant_lm::text(author)?)?;
-    let documents: Vec<&[u32]> = tokens.chunks(DOCUMENT_TOKENS).collect();
+    let documents: Vec<&[u32]> = tokens[..n_tokens.min(tokens.len())].chunks(DOCUMENT_TOKENS).collect();
     Ok(KneserNey::train(&documents, order, VOCAB_SIZE)?)
 }
 

@@ -3,7 +3,9 @@
 use askama::Template;
 
 use super::plot::{Bars, Growth, Histogram, bars, growth, histogram};
-use super::table::{calibration_sentence, document_rows, power_sentence, sentence, student_rows, test_rows};
+use super::table::{
+    alpha, calibration_sentence, document_rows, power_sentence, sentence, student_rows, test_rows,
+};
 use crate::report::Report;
 
 /// The report as HTML.
@@ -14,6 +16,7 @@ use crate::report::Report;
 pub fn html(report: &Report) -> String {
     let page = Page {
         report,
+        alpha: alpha(report),
         sentence: sentence(report),
         calibration: calibration_sentence(report),
         power: power_sentence(report),
@@ -32,6 +35,7 @@ pub fn html(report: &Report) -> String {
 #[template(path = "report.html")]
 struct Page<'a> {
     report: &'a Report,
+    alpha: String,
     sentence: String,
     calibration: String,
     power: String,

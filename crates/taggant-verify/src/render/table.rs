@@ -25,12 +25,14 @@ enum Style {
 
 fn render(report: &Report, style: Style) -> String {
     let mut text = String::new();
+    // A report may come from anyone's file: nothing in it drives the terminal or starts a line of its own.
     let mut line = |content: &str| {
-        text.push_str(content);
+        text.push_str(&without_controls(content));
         text.push('\n');
     };
     if style == Style::Markdown {
-        line("# Taggant report\n");
+        line("# Taggant report");
+        line("");
     }
     let bold = if style == Style::Markdown { "**" } else { "" };
     line(&format!("{bold}verdict: {}{bold}", report.verdict.as_str()));
@@ -46,17 +48,19 @@ fn render(report: &Report, style: Style) -> String {
         dropped.join(", ")
     ));
     line("");
-    line(&columns(style, &test_rows(report)));
-    if let Some(students) = &report.students {
-        line(&columns(style, &student_rows(students)));
-    }
-    if let Some(documents) = &report.documents {
-        line(&columns(style, &document_rows(documents)));
+    let students = report.students.as_deref().map(student_rows);
+    let documents = report.documents.as_deref().map(document_rows);
+    for rows in [Some(test_rows(report)), students, documents].iter().flatten() {
+        columns(style, rows).lines().for_each(&mut line);
+        line("");
     }
     line(&calibration_sentence(report));
     line(&power_sentence(report));
     for caution in &report.cautions {
-        line(&format!("{}caution: {caution}", if style == Style::Markdown { "\n" } else { "" }));
+        if style == Style::Markdown {
+            line("");
+        }
+        line(&format!("caution: {caution}"));
     }
     line("");
     line(&format!(
@@ -65,9 +69,14 @@ fn render(report: &Report, style: Style) -> String {
         report.dialect,
         report.key_id,
         report.profile_digest.get(..16).unwrap_or(&report.profile_digest),
-        report.alpha
+        alpha(report)
     ));
     text
+}
+
+/// The level as people write it: `1e-6`, `0.05`.
+pub(super) fn alpha(report: &Report) -> String {
+    if report.alpha < 1e-3 { format!("{:e}", report.alpha) } else { report.alpha.to_string() }
 }
 
 /// The verdict in words.
@@ -75,7 +84,8 @@ pub(super) fn sentence(report: &Report) -> String {
     let deciding = report.deciding().min_by(|a, b| a.ln_p_adjusted.total_cmp(&b.ln_p_adjusted));
     let numbers = deciding.map_or_else(String::new, |test| {
         let p = PValue::from_ln(test.ln_p_adjusted);
-        format!("{}p = {p}, n = {}, hypotheses = {}", adjusted_word(test), test.n, test.hypotheses)
+        let adjusted = if test.hypotheses > 1 { "adjusted " } else { "" };
+        format!("{}: {adjusted}p = {p}, n = {}, hypotheses = {}", test.name, test.n, test.hypotheses)
     });
     match report.verdict {
         Verdict::Evidence => format!("consistent with a mark under this key ({numbers})"),
@@ -83,10 +93,6 @@ pub(super) fn sentence(report: &Report) -> String {
         Verdict::Inconclusive => format!("neither evidence nor its absence ({numbers})"),
         Verdict::Invalid => format!("a self-check failed; do not rely on these numbers ({numbers})"),
     }
-}
-
-fn adjusted_word(test: &TestResult) -> &'static str {
-    if test.hypotheses > 1 { "adjusted " } else { "" }
 }
 
 /// What the decoys say, in words.
@@ -203,10 +209,14 @@ fn number(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
+fn without_controls(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// Rows with a header as columns, all but the first right-aligned.
 fn columns(style: Style, rows: &[Vec<String>]) -> String {
     let clean = |cell: &String| -> String {
-        let cell = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+        let cell = without_controls(cell);
         if style == Style::Markdown { cell.replace('|', "\\|") } else { cell }
     };
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
