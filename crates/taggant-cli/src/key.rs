@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// Reads a key from a file or, for `env:NAME`, an environment variable. Warns when others can read the file.
 pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
     if let Some(name) = place.strip_prefix("env:") {
+        if name.len() >= 64 {
+            bail!("env:NAME names an environment variable, and this is too long for a name");
+        }
         return match std::env::var(name) {
             Ok(text) => Ok(KeyMaterial::from_text(text)),
             Err(std::env::VarError::NotPresent) => {
@@ -18,6 +21,9 @@ pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
             }
             Err(_) => bail!("environment variable {name} is not text"),
         };
+    }
+    if place.len() >= 32 && place.bytes().all(|byte| byte.is_ascii_hexdigit()) && !Path::new(place).exists() {
+        bail!("a key is read from a file or, with env:NAME, from a variable, never from an argument");
     }
     let path = Path::new(place);
     let mut file = File::open(path).map_err(|error| {

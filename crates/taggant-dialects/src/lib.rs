@@ -2,8 +2,8 @@
 //!
 //! A [`Profile`] is the public description of a mark, read from TOML; its `dialect` names an entry of
 //! [`DIALECTS`]. [`Profile::open`] joins it with [`KeyMaterial`] and gives a [`Reader`] for the verifier and,
-//! where the dialect can write, a [`Writer`] for a sampler. A dialect is one file behind these traits, and
-//! nothing else in the project knows its name.
+//! where the dialect can write, a [`Writer`] for a sampler. A dialect is one file behind these traits;
+//! what verifies knows none of them by name, and what makes marks knows our own.
 //!
 //! ```
 //! use taggant_dialects::{KeyMaterial, Profile};

@@ -95,8 +95,10 @@ pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> Error {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
+    // Reserved in full: where the bytes are a key, no shorter copy is left behind in memory.
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    }
+    text
 }

@@ -74,6 +74,7 @@ fn profiles_are_refused_in_one_line_that_says_what_to_do() {
         "line 7: unknown variant `once`, expected `completion` or `none`",
     );
     check_refused(&format!("{GREEN}tokenizer = \"sha256:12\"\n"), "tokenizer must be");
+    check_refused(&format!("{GREEN}channels = []\n"), "needs 1 to 256 channels, found 0");
     let channel = "[[channels]]\nname = \"a\"\nshare = 255\naccounts = false\n";
     check_refused(&format!("{GREEN}{channel}"), "shares must sum to 256, found 255");
     check_refused(&format!("{GREEN}{channel}{}", channel.replace("255", "1")), "two channels are named");

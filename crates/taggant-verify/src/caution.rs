@@ -6,8 +6,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Caution {
-    /// No decoy panel.
-    NoDecoys,
+    /// No decoy panel, or one too small to judge by.
+    FewDecoys {
+        /// How many decoys there are.
+        decoys: u64,
+    },
     /// The panel's mean or spread is not that of the null.
     Uncalibrated {
         /// The mean of the decoys' z.
@@ -39,8 +42,9 @@ impl Caution {
 impl fmt::Display for Caution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoDecoys => f.write_str(
-                "no decoys were drawn, so the null was not checked on this text; use --decoys 200 or more",
+            Self::FewDecoys { decoys } => write!(
+                f,
+                "{decoys} decoys are too few to check the null on this text; draw 200 or more"
             ),
             Self::Uncalibrated { mean_z, sd_z } => write!(
                 f,
@@ -48,8 +52,8 @@ impl fmt::Display for Caution {
                  cannot be relied on; check that the profile is the one the text was marked under, and report a bug"
             ),
             Self::ServedFilter => f.write_str(
-                "the filter to served contexts looks at the key: the p of count-served is calibrated, not proven; its \
-                 ln_e is proven if the filter was fixed before looking (p <= exp(-ln_e))",
+                "the filter to served contexts looks at the key: the p of count-served is calibrated, not proven, so the \
+                 verdict rests on its proven bound exp(-ln_e), which holds if the log was chosen before looking",
             ),
             Self::NothingServed => f.write_str(
                 "no context of this text is among the served ones; check that both were made with one tokenizer",

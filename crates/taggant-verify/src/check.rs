@@ -6,8 +6,8 @@ use crate::corpus::SHORT_CONTEXT;
 use crate::decoys::is_calibrated;
 use crate::null::Null;
 use crate::p_value::{PValue, holm};
-use crate::report::{Report, TestResult};
-use crate::verifier::{AT_POWER, Plan, adjust, verdict};
+use crate::report::{PKind, Report, TestResult};
+use crate::verifier::{AT_POWER, Plan, adjust, level, verdict};
 
 /// A number in a report that does not follow from its counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Discrepancy {
 /// Recomputes every p-value, z, e-value, adjusted p, effect and the verdict from the counts in a report.
 ///
 /// What it cannot check, as nothing else in a report determines it: the plan, the numbers of documents and of each
-/// document's tokens, the inflation, and the rows of a demonstration.
+/// document's tokens, the inflation, and of a demonstration's rows all but the plain p.
 ///
 /// Numbers agree when they differ by no more than 1e-9 of themselves, which is what separates two platforms'
 /// exponential functions with room to spare; a changed digit among the first nine is found.
@@ -53,6 +53,7 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
     recompute_power(&mut recomputed);
     recompute_documents(&mut recomputed);
     recompute_calibration(&mut recomputed);
+    recompute_students(&mut recomputed);
     let plan = Plan { alpha: report.alpha, min_effect: report.power.min_effect, decoys: 0 };
     let is_calibrated = is_panel_calibrated(&recomputed);
     recomputed.verdict = verdict(&recomputed.tests, &plan, is_calibrated, &recomputed.power);
@@ -94,11 +95,12 @@ fn recompute_corpus(report: &mut Report) {
 }
 
 fn recompute_power(report: &mut Report) {
-    let ln_alpha = (report.alpha / report.tests.len().max(1) as f64).ln();
+    let ln_alpha = level(report.alpha, &report.tests);
     let effect = |test: &TestResult| {
         Null::new(parse_law(&test.law)?, test.n).detectable_effect(ln_alpha, report.power.at_power)
     };
-    report.power.detectable_effect = report.tests.iter().filter_map(effect).min_by(f64::total_cmp);
+    let exact = report.tests.iter().filter(|test| test.p_kind == PKind::Exact);
+    report.power.detectable_effect = exact.filter_map(effect).min_by(f64::total_cmp);
     report.power.at_power = AT_POWER;
 }
 
@@ -113,7 +115,19 @@ fn recompute_documents(report: &mut Report) {
     let p: Vec<PValue> = documents.iter().map(|document| PValue::from_ln(document.ln_p)).collect();
     for (document, adjusted) in documents.iter_mut().zip(holm(&p)) {
         document.ln_p_adjusted = adjusted.ln();
-        document.evidence = adjusted.ln() <= report.alpha.ln();
+        document.evidence = adjusted.ln() <= libm::log(report.alpha);
+    }
+}
+
+/// The plain p of each student again, from its count and excess.
+fn recompute_students(report: &mut Report) {
+    let Some(law) = report.tests.first().and_then(|test| parse_law(&test.law)) else { return };
+    for student in report.students.iter_mut().flatten() {
+        let null = Null::new(law, student.n);
+        let statistic = ((student.green_excess + law.mean()) * student.n as f64).round();
+        if null.is_possible(statistic) {
+            student.ln_p = null.p_value(statistic).ln();
+        }
     }
 }
 

@@ -34,7 +34,9 @@ pub struct Panel {
 /// ```text
 /// calibrated iff  |mean z| <= 6 / sqrt(N)  and  |sd^2 - 1| <= 6 sqrt((2 + kurtosis) / N)
 /// ```
-/// with the excess kurtosis of the statistic. Six standard errors: a sound test fails about once in 10^8.
+/// with the excess kurtosis of the statistic, six standard errors, from 100 decoys on: fewer say too little to fail a
+/// test by. The sample variance leans to the right, so a sound test fails more often than six errors of a normal law
+/// would: 1.5e-7 of the time at 200 decoys where z is normal, up to 1e-4 for a single input of a very skew law.
 pub(crate) fn panel<'a>(
     corpus: &Corpus,
     observed_z: Option<f64>,
@@ -73,8 +75,9 @@ pub(crate) fn panel<'a>(
 /// Whether mean and spread of so many decoys can be what they should, see [`panel`].
 pub(crate) fn is_calibrated(n_decoys: u64, mean_z: f64, sd_z: f64, kurtosis: f64) -> bool {
     let n = n_decoys as f64;
-    mean_z.abs() <= STANDARD_ERRORS / n.sqrt()
-        && (sd_z.powi(2) - 1.0).abs() <= STANDARD_ERRORS * ((2.0 + kurtosis) / n).sqrt()
+    let is_centered = mean_z.abs() <= STANDARD_ERRORS / n.sqrt();
+    let is_spread = (sd_z.powi(2) - 1.0).abs() <= STANDARD_ERRORS * ((2.0 + kurtosis) / n).sqrt();
+    n_decoys < ENOUGH_DECOYS || (is_centered && is_spread)
 }
 
 /// The tally over all channels without accounts.
@@ -88,6 +91,9 @@ pub(crate) fn pooled(reader: &dyn Reader, corpus: &Corpus) -> Tally {
     }
     sum
 }
+
+/// A smaller panel is shown and not judged.
+pub(crate) const ENOUGH_DECOYS: u64 = 100;
 
 /// How far the panel's mean and variance may lie from what they should be.
 const STANDARD_ERRORS: f64 = 6.0;

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Alpha { found: f64 },
     #[error("the smallest effect must be a number above 0, found {found}")]
     MinEffect { found: f64 },
+    #[error("the corpus was read with contexts of {found} tokens, those of this mark hold {expected}")]
+    CorpusWidth { expected: usize, found: usize },
     #[error("served contexts hold {found} tokens, those of this mark hold {expected}")]
     ServedWidth { expected: usize, found: usize },
     #[error(

@@ -3,6 +3,7 @@
 use taggant::law::Law;
 
 use crate::p_value::PValue;
+use crate::tail::special::ln_add_exp;
 use crate::tail::{binomial, gamma, mixture, quantile};
 use crate::tally::Tally;
 
@@ -14,9 +15,11 @@ use crate::tally::Tally;
 /// Bits of depth d:    S ~ Bin(n d, 1/2)          one-bits
 /// ```
 ///
-/// Exact for the first and the third. For the second the scores live on the grid of 2^32 uniforms and
-/// 2^-40 nats; the grid shortens the mean by 8.1e-11 per input ([`Law::Exponential`]), which makes the printed
-/// p too large, by a relative `z * sqrt(n) * 8.1e-11` (1e-5 at z = 10, n = 10^8).
+/// Exact for the first and the third. For the second the scores live on a grid of 2^32 uniforms: a single input has
+/// the tail `e^-x + 2^-33`, which is what is computed; for two inputs the printed p is at most 1.022 times too small
+/// (near p = 3e-9; by less than 1e-5 of itself at 1e-6), for three at most 1.0005 times, and from then on it is too large, as the
+/// grid shortens the mean by 8.1e-11 per input (by a relative `z sqrt(n) 8.1e-11`; 1e-5 at z = 10, n = 10^8).
+/// `tests/grid.rs` counts the grid exactly.
 ///
 /// # Paper
 /// Fernandez et al. 2023, arXiv 2308.00113, section 3, for the binomial and Gamma tails.
@@ -65,6 +68,7 @@ impl Null {
         }
         PValue::from_ln(match self.coins() {
             Some((n_coins, p)) => binomial::ln_upper(n_coins, p, statistic as u64),
+            None if self.n == 1 => ln_add_exp(-statistic, LN_HALF_CELL).min(0.0),
             None => gamma::ln_upper(self.n as f64, statistic),
         })
     }
@@ -105,13 +109,13 @@ impl Null {
         match self.coins() {
             Some((n_coins, p)) => {
                 let critical = quantile::binomial_critical(n_coins, p, ln_alpha)?;
-                let q = quantile::binomial_rate_at_power(n_coins, critical, power.ln());
+                let q = quantile::binomial_rate_at_power(n_coins, critical, libm::log(power));
                 let per_value = n_coins as f64 / self.n as f64;
                 Some((q - p) * (per_value / (p * (1.0 - p))).sqrt())
             }
             None => {
                 let critical = quantile::gamma_critical(self.n as f64, ln_alpha);
-                Some(quantile::gamma_scale_at_power(self.n as f64, critical, power.ln()) - 1.0)
+                Some(quantile::gamma_scale_at_power(self.n as f64, critical, libm::log(power)) - 1.0)
             }
         }
     }
@@ -136,3 +140,6 @@ impl Null {
         }
     }
 }
+
+/// ln of 2^-33: half a cell of the grid of Gumbel uniforms.
+const LN_HALF_CELL: f64 = -33.0 * std::f64::consts::LN_2;

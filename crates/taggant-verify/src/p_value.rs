@@ -42,7 +42,7 @@ impl PValue {
     /// p times a number of hypotheses, at most 1 (Bonferroni).
     #[must_use]
     pub fn times(self, hypotheses: u64) -> Self {
-        Self::from_ln(self.ln_p + (hypotheses as f64).ln())
+        Self::from_ln(self.ln_p + libm::log(hypotheses as f64))
     }
 }
 

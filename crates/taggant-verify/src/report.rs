@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A report. Its JSON is canonical: every key present, null where it does not apply, no path, time, thread
-/// count or secret in it.
+/// A report. Its JSON is canonical: every key present (`students` in a demonstration alone), null where it does not
+/// apply, no path, time, thread count or secret in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
@@ -115,7 +115,7 @@ pub struct TestResult {
     pub ln_p_approx: Option<f64>,
     /// log10 p.
     pub log10_p: f64,
-    /// ln p after Holm over the family.
+    /// ln p after Holm over the family; a calibrated p enters with its proven bound, `-ln_e`.
     pub ln_p_adjusted: f64,
     /// The size of the family.
     pub hypotheses: u64,
@@ -147,7 +147,7 @@ pub struct Calibration {
     pub decoy_mean_z: Option<f64>,
     /// The standard deviation of their z.
     pub decoy_sd_z: Option<f64>,
-    /// 1 + how many of them are at or above the observed.
+    /// 1 + how many of them are at or above the observed, on all contexts: a served filter looks at the key.
     pub rank: Option<u64>,
     /// sum m^2 / sum m over multiplicities before de-duplication.
     pub variance_inflation: f64,

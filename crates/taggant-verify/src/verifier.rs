@@ -7,7 +7,7 @@ use taggant::reader::{ContextRule, Reader};
 
 use crate::caution::Caution;
 use crate::corpus::Corpus;
-use crate::decoys::{Panel, panel};
+use crate::decoys::{ENOUGH_DECOYS, Panel, panel};
 use crate::error::{Error, Kind};
 use crate::null::Null;
 use crate::p_value::{PValue, holm};
@@ -108,6 +108,10 @@ impl<'a> Verifier<'a> {
         {
             return Err(Kind::ServedWidth { expected: width, found: set.length() }.into());
         }
+        if corpus.ngrams().ngram_len() != width + 1 {
+            let found = corpus.ngrams().ngram_len() - 1;
+            return Err(Kind::CorpusWidth { expected: width, found }.into());
+        }
         if corpus.ngrams().is_empty() {
             return Err(Kind::NothingToScore { tokens: corpus.counts().tokens, width }.into());
         }
@@ -124,6 +128,7 @@ impl<'a> Verifier<'a> {
             verdict(&tests, &self.plan, panel.as_ref().is_none_or(|panel| panel.is_calibrated), &power);
         let cautions = self.cautions(corpus, served, &tests, panel.as_ref());
         let n_inputs: u64 = tallies.iter().map(|channel| channel.all.n).sum();
+        let n_of_accounts = n_inputs - pooled.n;
         Ok(Report {
             schema_version: Report::SCHEMA_VERSION,
             tool: subject.tool,
@@ -133,7 +138,7 @@ impl<'a> Verifier<'a> {
             dialect: subject.dialect,
             alpha: self.plan.alpha,
             verdict,
-            corpus: corpus_counts(corpus, n_inputs),
+            corpus: corpus_counts(corpus, n_inputs, n_of_accounts),
             tests,
             calibration: Calibration {
                 decoys: panel.as_ref().map_or(0, |panel| panel.z.len() as u64),
@@ -255,13 +260,14 @@ impl<'a> Verifier<'a> {
         sum
     }
 
-    /// The smallest effect that any deciding test could have seen, at the level left after Bonferroni.
+    /// The smallest effect that any exact test could have seen, at the level left after Bonferroni.
     fn power(&self, tests: &[TestResult]) -> Power {
-        let ln_alpha = (self.plan.alpha / tests.len().max(1) as f64).ln();
+        let ln_alpha = level(self.plan.alpha, tests);
         let effect =
             |test: &TestResult| Null::new(self.reader.law(), test.n).detectable_effect(ln_alpha, AT_POWER);
+        let exact = tests.iter().filter(|test| test.p_kind == PKind::Exact);
         Power {
-            detectable_effect: tests.iter().filter_map(effect).min_by(f64::total_cmp),
+            detectable_effect: exact.filter_map(effect).min_by(f64::total_cmp),
             at_power: AT_POWER,
             min_effect: self.plan.min_effect,
         }
@@ -275,12 +281,13 @@ impl<'a> Verifier<'a> {
         panel: Option<&Panel>,
     ) -> Vec<Caution> {
         let mut cautions = Vec::new();
+        let decoys = panel.map_or(0, |panel| panel.z.len() as u64);
         match panel {
-            None => cautions.push(Caution::NoDecoys),
             Some(panel) if !panel.is_calibrated => {
                 cautions.push(Caution::Uncalibrated { mean_z: panel.mean_z, sd_z: panel.sd_z });
             }
-            Some(_) => {}
+            _ if decoys < ENOUGH_DECOYS => cautions.push(Caution::FewDecoys { decoys }),
+            _ => {}
         }
         if served.is_some() {
             cautions.push(Caution::ServedFilter);
@@ -304,7 +311,7 @@ pub fn adjust_documents(documents: &mut [DocumentResult], alpha: f64) {
     let p: Vec<PValue> = documents.iter().map(|document| PValue::from_ln(document.ln_p)).collect();
     for (document, adjusted) in documents.iter_mut().zip(holm(&p)) {
         document.ln_p_adjusted = adjusted.ln();
-        document.evidence = adjusted.ln() <= alpha.ln();
+        document.evidence = adjusted.ln() <= libm::log(alpha);
     }
 }
 
@@ -318,10 +325,20 @@ pub(crate) fn law_text(law: Law) -> String {
     }
 }
 
-/// Holm over the deciding family.
+/// ln of the level that Bonferroni leaves each of these tests.
+pub(crate) fn level(alpha: f64, tests: &[TestResult]) -> f64 {
+    libm::log(alpha / tests.len().max(1) as f64)
+}
+
+/// Holm over the deciding family. A test whose own p is calibrated but not proven enters with the proven bound
+/// `p <= exp(-ln_e)` (Ville 1939) instead.
 pub(crate) fn adjust(tests: &mut [TestResult]) {
     let mut family: Vec<&mut TestResult> = tests.iter_mut().filter(|test| test.decides).collect();
-    let p: Vec<PValue> = family.iter().map(|test| PValue::from_ln(test.ln_p)).collect();
+    let proven = |test: &&mut TestResult| match (test.p_kind, test.ln_e) {
+        (PKind::Calibrated, Some(ln_e)) => PValue::from_ln(-ln_e),
+        _ => PValue::from_ln(test.ln_p),
+    };
+    let p: Vec<PValue> = family.iter().map(proven).collect();
     let hypotheses = p.len() as u64;
     for (test, adjusted) in family.iter_mut().zip(holm(&p)) {
         test.ln_p_adjusted = adjusted.ln();
@@ -335,9 +352,9 @@ pub(crate) fn verdict(tests: &[TestResult], plan: &Plan, is_calibrated: bool, po
     let smallest = smallest.fold(0.0, f64::min);
     if !is_calibrated {
         Verdict::Invalid
-    } else if smallest <= plan.alpha.ln() {
+    } else if smallest <= libm::log(plan.alpha) {
         Verdict::Evidence
-    } else if smallest <= SUGGESTIVE_P.ln()
+    } else if smallest <= libm::log(SUGGESTIVE_P)
         || power.detectable_effect.is_none_or(|effect| effect > plan.min_effect)
     {
         Verdict::Inconclusive
@@ -346,20 +363,26 @@ pub(crate) fn verdict(tests: &[TestResult], plan: &Plan, is_calibrated: bool, po
     }
 }
 
-fn corpus_counts(corpus: &Corpus, n_inputs: u64) -> CorpusCounts {
+fn corpus_counts(corpus: &Corpus, n_inputs: u64, n_of_accounts: u64) -> CorpusCounts {
     let counts = corpus.counts();
     let mut dropped: std::collections::BTreeMap<String, u64> =
         counts.dropped.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect();
     // Where inputs depend on the key, distinct n-grams may share one: those are duplicates too.
     *dropped.entry(crate::corpus::DUPLICATE.into()).or_default() += counts.distinct - n_inputs;
+    if n_of_accounts > 0 {
+        dropped.insert(ACCOUNT_CHANNEL.into(), n_of_accounts);
+    }
     CorpusCounts {
         documents: counts.documents,
         tokens: counts.tokens,
         scored: counts.scored,
-        distinct: n_inputs,
+        distinct: n_inputs - n_of_accounts,
         dropped,
     }
 }
+
+/// The reason of inputs that belong to a channel with accounts, which these tests do not read.
+const ACCOUNT_CHANNEL: &str = "account-channel";
 
 /// The power at which effects are stated.
 pub(crate) const AT_POWER: f64 = 0.9;

@@ -356,7 +356,7 @@ fn the_json_has_exactly_these_keys_in_this_order() {
                    power cautions documents plots";
         assert_eq!(keys(&json).join(" "), top);
         assert_eq!(keys(&json["corpus"]).join(" "), "documents tokens scored distinct dropped");
-        assert_eq!(keys(&json["corpus"]["dropped"]).join(" "), "duplicate short-context");
+        assert_eq!(keys(&json["corpus"]["dropped"]).join(" "), "account-channel duplicate short-context");
         let test = "name channel law n statistic null_mean null_variance z p_kind ln_p ln_p_approx log10_p \
                     ln_p_adjusted hypotheses decides ln_e";
         assert!(json["tests"].as_array().unwrap().iter().all(|found| keys(found).join(" ") == test));

@@ -86,8 +86,8 @@ impl Mark {
         self.0.key_id
     }
 
-    /// The state of one sequence. `capacity` is how many tokens it may reach before anything is allocated
-    /// again.
+    /// The state of one sequence. `capacity` is how many tokens it may reach before its history is
+    /// allocated again.
     #[must_use]
     pub fn session(&self, capacity: usize) -> Session {
         Session::new(self.clone(), capacity)

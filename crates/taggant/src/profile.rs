@@ -165,8 +165,8 @@ impl TokenizerDigest {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    channels: Vec<ChannelFields>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channels: Option<Vec<ChannelFields>>,
     context_width: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delta: Option<f64>,
@@ -201,8 +201,8 @@ impl TryFrom<Fields> for Profile {
         let scheme = fields.scheme()?;
         let width = ContextWidth::new(fields.context_width)?;
         let mut profile = Self::new(scheme, width, &fields.epoch)?.with_repeat_rule(fields.repeat_rule);
-        if !fields.channels.is_empty() {
-            let channels = fields.channels.iter().map(|channel| {
+        if let Some(channels) = &fields.channels {
+            let channels = channels.iter().map(|channel| {
                 let name = Name::new("channel name", &channel.name)?;
                 Ok(Channel { accounts: channel.accounts, name, share: channel.share })
             });
@@ -260,7 +260,7 @@ impl Serialize for Profile {
             Scheme::Tournament(tournament) => depth = Some(tournament.depth().into()),
         }
         let fields = Fields {
-            channels: self.channels.iter().map(channel).collect(),
+            channels: Some(self.channels.iter().map(channel).collect()),
             context_width: self.context_width.len() as u64,
             delta,
             depth,

@@ -17,7 +17,8 @@ use crate::writer::{RepeatRule, Writer};
 /// The state of one sequence under a mark: cheap, cloneable, and able to roll back.
 ///
 /// Feed it the completion alone: [`accept`](Self::accept) every token that the model emitted, and no
-/// token of the prompt. What it does to a row depends on (key, profile, context, logits) and nothing else.
+/// token of the prompt. What it does to a row depends on (key, profile, context, logits) and, under the repeat rule, on
+/// whether this completion had the context before; a draw depends on the caller's generator besides.
 #[derive(Clone, Debug)]
 pub struct Session<W: Writer = Mark> {
     writer: W,
@@ -45,7 +46,8 @@ pub enum Marking {
 }
 
 impl<W: Writer> Session<W> {
-    /// The state of a new sequence. `capacity` tokens fit before anything is allocated again.
+    /// The state of a new sequence. `capacity` tokens fit before its history is allocated again; the buffers for a row
+    /// are allocated at the first one.
     #[must_use]
     pub fn new(writer: W, capacity: usize) -> Self {
         let fresh = match writer.repeat_rule() {

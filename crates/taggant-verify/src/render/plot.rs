@@ -114,20 +114,22 @@ pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     let smallest = plots.decoy_z.iter().copied().fold(observed, f64::min).min(-3.5);
     let (low, high) = (smallest.floor(), (largest + 0.5).ceil());
     let x = |z: f64| (z - low) / (high - low) * PLOT_WIDTH;
-    let counts: Vec<(f64, usize)> = (0..((high - low) / BIN).round() as usize)
-        .map(|bin| low + bin as f64 * BIN)
-        .map(|start| (start, plots.decoy_z.iter().filter(|&&z| z >= start && z < start + BIN).count()))
+    // A z of thousands must not make thousands of columns.
+    let bin = BIN.max((high - low) / MOST_BINS);
+    let counts: Vec<(f64, usize)> = (0..((high - low) / bin).round() as usize)
+        .map(|at| low + at as f64 * bin)
+        .map(|start| (start, plots.decoy_z.iter().filter(|&&z| z >= start && z < start + bin).count()))
         .collect();
     let n = plots.decoy_z.len() as f64;
-    let peak_normal = n * BIN / (2.0 * std::f64::consts::PI).sqrt();
+    let peak_normal = n * bin / (2.0 * std::f64::consts::PI).sqrt();
     let tallest = counts.iter().map(|(_, count)| *count as f64).fold(peak_normal, f64::max) * 1.08;
     let height = |count: f64| count / tallest * PLOT_HEIGHT;
     let columns = counts.iter().filter(|(_, count)| *count > 0).map(|&(start, count)| Column {
         x: x(start),
         y: PLOT_HEIGHT - height(count as f64),
-        width: (x(start + BIN) - x(start) - 1.0).max(0.8),
+        width: (x(start + bin) - x(start) - 1.0).max(0.8),
         height: height(count as f64),
-        label: format!("{count} decoys with z from {start:.2} to {:.2}", start + BIN),
+        label: format!("{count} decoys with z from {start:.2} to {:.2}", start + bin),
     });
     let curve = (0..=160).map(|step| -4.0 + f64::from(step) * 0.05).filter(|z| *z >= low && *z <= high);
     let normal = curve.map(|z| {
@@ -230,3 +232,6 @@ const LABEL_HEIGHT: f64 = 15.0;
 
 /// The width of a bin of z.
 const BIN: f64 = 0.25;
+
+/// The most columns of a histogram.
+const MOST_BINS: f64 = 400.0;

@@ -210,7 +210,10 @@ fn number(value: f64) -> String {
 }
 
 fn without_controls(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    // U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows.
+    let is_unsafe =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }
 
 /// Rows with a header as columns, all but the first right-aligned.
