@@ -1,1 +1,33 @@
-fn main() {}
+//! `cargo xtask`: one command for everything that is checked, and one for each slow measurement.
+
+use std::env;
+use std::process::ExitCode;
+
+mod arrows;
+mod check;
+mod error_rates;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let result = match args.first().map(String::as_str) {
+        Some("check") => check::run(&args[1..]),
+        Some("arrows") => arrows::run(),
+        Some("error-rates") => error_rates::run(&args[1..]),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const USAGE: &str = "\
+cargo xtask check [--no-tests]          format, clippy, docs, dependency arrows, fuzz bodies, tests
+cargo xtask arrows                      the dependency arrows alone
+cargo xtask error-rates [FROM [TO]]     the demo over seeds FROM to TO (1 to 20): power, and the null's uniformity";

@@ -26,21 +26,23 @@ pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
         bail!("a key is read from a file or, with env:NAME, from a variable, never from an argument");
     }
     let path = Path::new(place);
-    let mut file = File::open(path).map_err(|error| {
+    let file = File::open(path).map_err(|error| {
         let is_missing = error.kind() == ErrorKind::NotFound;
         let hint = if is_missing { "; make one with `taggant keygen --output FILE`" } else { "" };
         anyhow::anyhow!("cannot read key file {}: {error}{hint}", path.display())
     })?;
     let metadata = file.metadata().with_context(|| format!("cannot read key file {}", path.display()))?;
-    if !metadata.is_file() {
-        bail!("{} is no file, so no key file", path.display());
-    }
-    if metadata.len() > LARGEST_KEY_FILE {
-        bail!("{} holds {} bytes, which is no key file", path.display(), metadata.len());
+    if metadata.is_dir() {
+        bail!("{} is a folder, not a key file", path.display());
     }
     warn_if_others_can_read(path, &metadata);
-    let mut text = Zeroizing::new(String::with_capacity(metadata.len() as usize + 1));
-    if let Err(error) = file.read_to_string(&mut text) {
+    // Reserved in full, so that growing leaves no copy behind. A pipe has no length of its own.
+    let mut text = Zeroizing::new(String::with_capacity(LARGEST_KEY_FILE as usize + 1));
+    let read = file.take(LARGEST_KEY_FILE + 1).read_to_string(&mut text);
+    if text.len() as u64 > LARGEST_KEY_FILE {
+        bail!("{} holds more than {LARGEST_KEY_FILE} bytes, which is no key file", path.display());
+    }
+    if let Err(error) = read {
         if error.kind() == ErrorKind::InvalidData {
             bail!("key file {} is not text", path.display());
         }
@@ -73,7 +75,8 @@ pub(crate) fn write_new(path: &Path, key: &str) -> Result<()> {
 fn warn_if_others_can_read(path: &Path, metadata: &fs::Metadata) {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    // A pipe's mode says nothing of who can read it.
+    if metadata.is_file() && mode & 0o077 != 0 {
         eprintln!(
             "taggant: warning: key file {} can be read by others (mode {mode:o}); run `chmod 600` on it",
             path.display()

@@ -32,16 +32,6 @@ pub(crate) fn tokenizer(place: &str) -> Result<Tokenizer> {
 
 /// What a report says of the mark.
 pub(crate) fn subject(profile: &Profile, opened: &Opened) -> Subject {
-    Subject {
-        tool: concat!("taggant ", env!("CARGO_PKG_VERSION")).into(),
-        dialect: profile.dialect().into(),
-        profile_digest: profile.digest(),
-        key_id: opened.key_id.to_string(),
-    }
-}
-
-/// The reader of decoy `n`: the same profile under a fresh secret.
-pub(crate) fn decoy(profile: &Profile, opened: &Opened, n: u64) -> Box<dyn taggant::reader::Reader> {
-    let decoy = profile.open(&profile.decoy_key(opened.key_id, n));
-    Box::new(decoy.expect("a key made in the dialect's form is of that form").reader)
+    let tool = concat!("taggant ", env!("CARGO_PKG_VERSION"));
+    Subject::new(tool, profile.dialect(), &profile.digest(), opened.key_id)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use taggant::KeyId;
+use taggant::reader::Reader;
 
 use crate::dialect::{Dialect, Opened, Parameters, dialect, known};
 use crate::error::{Error, Kind};
@@ -81,6 +82,16 @@ impl Profile {
     pub fn decoy_key(&self, key_id: KeyId, n: u64) -> KeyMaterial {
         let label = format!("taggant decoy\0{}\0{key_id}\0{n}", self.digest());
         self.key_from_bytes(Sha256::digest(label).into())
+    }
+
+    /// The reader of decoy `n`: this profile under [`decoy_key`](Self::decoy_key).
+    ///
+    /// # Panics
+    /// Never: a key made in the dialect's form is of that form.
+    #[must_use]
+    pub fn open_decoy(&self, key_id: KeyId, n: u64) -> Box<dyn Reader> {
+        let opened = self.open(&self.decoy_key(key_id, n));
+        Box::new(opened.expect("a key made in the dialect's form is of that form").reader)
     }
 }
 

@@ -37,7 +37,7 @@ fn a_changed_output_is_named() {
         }
         for gamma in ["1/2", "1/4", "3/4", "3/16", "11/16", "1/256", "77/256"] {
             check_named(case, "green", |value| {
-                value[gamma][19] = Value::from(value[gamma][19].as_u64().unwrap() ^ 1)
+                value[gamma][19] = Value::from(value[gamma][19].as_u64().unwrap() ^ 1);
             });
         }
         let digits = [

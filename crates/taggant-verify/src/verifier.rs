@@ -1,9 +1,9 @@
 //! The verifier: evidence -> test -> report.
 
 use rayon::prelude::*;
-use taggant::TokenId;
 use taggant::law::Law;
 use taggant::reader::{ContextRule, Reader};
+use taggant::{KeyId, TokenId};
 
 use crate::caution::Caution;
 use crate::corpus::Corpus;
@@ -56,6 +56,19 @@ pub struct Subject {
     pub profile_digest: String,
     /// The public id of the key.
     pub key_id: String,
+}
+
+impl Subject {
+    /// A subject, from what a dialect says of a profile and a key.
+    #[must_use]
+    pub fn new(tool: &str, dialect: &str, profile_digest: &str, key_id: KeyId) -> Self {
+        Self {
+            tool: tool.into(),
+            dialect: dialect.into(),
+            profile_digest: profile_digest.into(),
+            key_id: key_id.to_string(),
+        }
+    }
 }
 
 /// Gives the reader of decoy i: the same profile under a fresh secret.

@@ -133,7 +133,7 @@ fn test(
     drawn.iter().for_each(|tokens| corpus.add(tokens));
     let mut contexts = SequenceSet::new(verifier.context_rule().width.len());
     served.iter().for_each(|tokens| contexts.add_windows(tokens));
-    let decoy = |n| mark::decoy(profile, opened, n);
+    let decoy = |n| profile.open_decoy(opened.key_id, n);
     let report = verifier.test(&corpus, Some(&contexts), mark::subject(profile, opened), &decoy)?;
     let gamma = verifier.law().mean();
     Ok(Tested { report, gamma, growth: verifier.growth(&corpus, PLOT_POINTS) })

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
     note(&summary, "the input", &mut cautions);
 
     let subject = mark::subject(&profile, &opened);
-    let decoy = |n| mark::decoy(&profile, &opened, n);
+    let decoy = |n| profile.open_decoy(opened.key_id, n);
     let mut report = verifier.test(&corpus, served.as_ref(), subject, &decoy)?;
     report.cautions.extend(cautions);
     if let Some(mut results) = results {
