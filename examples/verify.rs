@@ -11,7 +11,6 @@ use std::error::Error;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use taggant::reader::Reader;
 use taggant::{SamplingParams, Session};
 use taggant_dialects::{KeyMaterial, Profile};
 use taggant_lm::{Author, KneserNey, Tokenizer};
@@ -101,17 +100,10 @@ fn verify(
         corpus.add(&tokenizer.encode(text)?);
     }
 
-    let subject = Subject {
-        tool: concat!("verify example ", env!("CARGO_PKG_VERSION")).into(),
-        dialect: profile.dialect().into(),
-        profile_digest: profile.digest(),
-        key_id: opened.key_id.to_string(),
-    };
+    let tool = concat!("verify example ", env!("CARGO_PKG_VERSION"));
+    let subject = Subject::new(tool, profile.dialect(), &profile.digest(), opened.key_id);
     // A decoy is the same profile under a secret that was never used: a whole second opinion on the null.
-    let decoy = |n| -> Box<dyn Reader> {
-        let decoy = profile.open(&profile.decoy_key(opened.key_id, n));
-        Box::new(decoy.expect("a key that the profile made fits the profile").reader)
-    };
+    let decoy = |n| profile.open_decoy(opened.key_id, n);
     Ok(verifier.test(&corpus, None, subject, &decoy)?)
 }
 

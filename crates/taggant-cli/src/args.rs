@@ -123,8 +123,8 @@ pub(crate) struct GenerateArgs {
     #[command(flatten)]
     pub(crate) mark: OptionalMarkArgs,
     /// Tokens in each document.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub(crate) tokens: usize,
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(..=MOST_TOKENS))]
+    pub(crate) tokens: u32,
     /// Documents.
     #[arg(long, value_name = "M", default_value_t = 10)]
     pub(crate) documents: u64,
@@ -172,7 +172,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "INPUT")]
     pub(crate) served: Vec<String>,
     /// The level of the verdict.
-    #[arg(long, value_name = "A", default_value_t = 1e-6)]
+    #[arg(long, value_name = "A", default_value = "1e-6")]
     pub(crate) alpha: f64,
     /// The effect, in standard deviations of one value, that `no-evidence` must have been able to see.
     #[arg(long, value_name = "EFFECT", default_value_t = 0.1)]
@@ -218,7 +218,7 @@ pub(crate) struct ReportArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Recomputes every p-value from the counts; exit status 1 if one differs.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "output"])]
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) format: FormatArg,
@@ -263,6 +263,9 @@ pub(crate) struct FormatArg {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
 }
+
+/// Tokens of the longest document that `generate` writes: beyond any completion, and it still fits memory.
+const MOST_TOKENS: i64 = 10_000_000;
 
 /// A rendering of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,6 @@
 //! Exit statuses, and how an error is told.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IsTerminal};
 
 /// Exit statuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,58 @@ pub(crate) fn report(error: &anyhow::Error) -> Status {
             parts.push(cause);
         }
     }
-    eprintln!("taggant: {}", parts.join(": ").replace('\n', " "));
+    eprintln!("taggant: {}", redact(&parts.join(": ").replace('\n', " ")));
     let is_nothing = |error: &taggant_verify::Error| error.is_nothing_to_score();
     if error.downcast_ref().is_some_and(is_nothing) { Status::NothingToScore } else { Status::Usage }
+}
+
+/// Tells what clap has to say: help and version on stdout, a usage error on stderr.
+pub(crate) fn usage(error: &clap::Error) -> Status {
+    if !error.use_stderr() {
+        // Whoever asked for help and closed the pipe has enough.
+        let _ = error.print();
+        return Status::Ran;
+    }
+    let rendered = error.render();
+    let text = if io::stderr().is_terminal() { rendered.ansi().to_string() } else { rendered.to_string() };
+    eprint!("{}", redact(&text));
+    Status::Usage
+}
+
+/// Hides whatever looks like a key: a run of 30 hexadecimal digits or more, unless it is a stated SHA-256. A key that
+/// was typed in the wrong place must not come back on the terminal or in a log.
+fn redact(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        let run = rest[start..].find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len() - start);
+        shown.push_str(&rest[..start]);
+        if run >= KEY_LIKE && !shown.ends_with("sha256:") {
+            shown.push_str("[hidden: it looks like a key]");
+        } else {
+            shown.push_str(&rest[start..start + run]);
+        }
+        rest = &rest[start + run..];
+    }
+    shown + rest
+}
+
+/// Hexadecimal digits in a row that no path, id or number of ours has.
+const KEY_LIKE: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_key_is_hidden_and_digests_are_not() {
+        let key = "5a".repeat(32);
+        for text in [key.clone(), format!("0x{key}"), format!("cannot read {key} : gone"), format!("{key}/x")]
+        {
+            assert!(!redact(&text).contains("5a5a"), "{text}");
+        }
+        for text in ["key id 0123456789abcdef", "", "x", &format!("sha256:{key}, and more")] {
+            assert_eq!(redact(text), text);
+        }
+    }
 }

@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// Reads a key from a file or, for `env:NAME`, an environment variable. Warns when others can read the file.
 pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
     if let Some(name) = place.strip_prefix("env:") {
+        if name.is_empty() {
+            bail!("env:NAME names an environment variable, and NAME is empty");
+        }
         if name.len() >= 64 {
             bail!("env:NAME names an environment variable, and this is too long for a name");
         }
@@ -35,7 +38,6 @@ pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
     if metadata.is_dir() {
         bail!("{} is a folder, not a key file", path.display());
     }
-    warn_if_others_can_read(path, &metadata);
     // Reserved in full, so that growing leaves no copy behind. A pipe has no length of its own.
     let mut text = Zeroizing::new(String::with_capacity(LARGEST_KEY_FILE as usize + 1));
     let read = file.take(LARGEST_KEY_FILE + 1).read_to_string(&mut text);
@@ -48,6 +50,7 @@ pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
         }
         return Err(error).with_context(|| format!("cannot read key file {}", path.display()));
     }
+    warn_if_others_can_read(path, &metadata);
     Ok(KeyMaterial::from_text(std::mem::take(&mut *text)))
 }
 

@@ -1,12 +1,11 @@
 //! Where results go: stdout, and files that are written whole or not at all.
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use taggant_verify::{Report, render};
-use tempfile::NamedTempFile;
 
 use crate::args::Format;
 
@@ -23,17 +22,29 @@ pub(crate) fn render(report: &Report, format: Format) -> String {
 /// Prints text to stdout.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to stdout")
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever reads has enough; what was found stays the exit status.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
 }
 
 /// Checks, before any work is done, that every file has a format and a folder.
 pub(crate) fn check_files(files: &[PathBuf]) -> Result<()> {
     for file in files {
         format_of(file)?;
-        let folder = folder_of(file);
-        if !folder.is_dir() {
-            bail!("cannot write {}: there is no folder {}", file.display(), folder.display());
-        }
+        check_place(file)?;
+    }
+    Ok(())
+}
+
+fn check_place(file: &Path) -> Result<()> {
+    let folder = folder_of(file);
+    if !folder.is_dir() {
+        bail!("cannot write {}: there is no folder {}", file.display(), folder.display());
+    }
+    if file.is_dir() {
+        bail!("cannot write {}: it is a folder", file.display());
     }
     Ok(())
 }
@@ -45,14 +56,15 @@ pub(crate) fn write_report(report: &Report, files: &[PathBuf]) -> Result<()> {
 
 /// Writes a file whole or not at all: beside it first, then in its place.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+    check_place(path)?;
     let put = || -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(folder_of(path))?;
+        let mut builder = tempfile::Builder::new();
+        // A temporary file is for its owner alone; a report is as readable as any new file under the user's umask.
         #[cfg(unix)]
-        {
-            // A temporary file is for its owner alone; a report is as readable as any new file.
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let made = builder.tempfile_in(folder_of(path));
+        // The library's own message names a file that nobody asked for.
+        let mut file = made.map_err(|error| io::Error::from(error.kind()))?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map(|_| ()).map_err(|error| error.error)

@@ -89,10 +89,11 @@ pub fn read(
                         0 => break,
                         n_bytes => on_bytes(n_bytes as u64),
                     }
-                    if line.iter().all(u8::is_ascii_whitespace) {
+                    let bare = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| number == 1).unwrap_or(&line);
+                    if bare.iter().all(u8::is_ascii_whitespace) {
                         continue;
                     }
-                    match row(&line, &at, number == 1, options, &mut summary) {
+                    match row(line.trim_ascii_end(), &at, number == 1, options, &mut summary) {
                         Ok(mut row) => {
                             let id = || format!("{}:{number}", source.short_name());
                             row.id.get_or_insert_with(id);
@@ -146,6 +147,9 @@ impl Batch<'_> {
                 (Content::Tokens(tokens), _) => Ok((Document { id, tokens }, false)),
                 (Content::Text(text), Some(tokenizer)) => {
                     Ok((Document { id, tokens: tokenizer.encode(&text, &at)? }, true))
+                }
+                (Content::Text(text), None) if text.is_empty() => {
+                    Ok((Document { id, tokens: Vec::new() }, false))
                 }
                 (Content::Text(_), None) => Err(Kind::NoTokenizer { at }.into()),
             }

@@ -1,5 +1,6 @@
 //! Where a corpus comes from: files, folders, patterns, standard input; plain or gzip.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ impl Source {
             Ok(vec![Self::Stdin])
         } else if path.is_dir() {
             let mut files = Vec::new();
-            walk(path, &mut files)?;
+            walk(path, &mut files, &mut HashSet::new())?;
             match files.is_empty() {
                 true => Err(Kind::EmptyFolder { at: argument.into() }.into()),
                 false => Ok(files),
@@ -110,14 +111,18 @@ impl Source {
     }
 }
 
-fn walk(folder: &Path, files: &mut Vec<Source>) -> Result<(), Error> {
+/// Files in a folder, each folder once however many links lead to it.
+fn walk(folder: &Path, files: &mut Vec<Source>, seen: &mut HashSet<PathBuf>) -> Result<(), Error> {
     let io_error = |source| Error::from(Kind::Io { at: folder.display().to_string(), source });
+    if !seen.insert(folder.canonicalize().map_err(io_error)?) {
+        return Ok(());
+    }
     let entries: io::Result<Vec<_>> = folder.read_dir().map_err(io_error)?.collect();
     let mut paths: Vec<PathBuf> = entries.map_err(io_error)?.iter().map(std::fs::DirEntry::path).collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            walk(&path, files)?;
+            walk(&path, files, seen)?;
         } else if format_of(&path).is_some() {
             files.push(Source::File(path));
         }

@@ -33,7 +33,14 @@ impl Tokenizer {
     /// When they are no such file.
     pub fn from_bytes(bytes: &[u8], at: &str) -> Result<Self, Error> {
         let fault = |message: String| Kind::Tokenizer { at: at.to_owned(), message };
-        let one_line = |error: tokenizers::Error| error.to_string().lines().collect::<Vec<_>>().join("; ");
+        let one_line = |error: tokenizers::Error| {
+            let text = error.to_string().lines().collect::<Vec<_>>().join("; ");
+            // serde shows the value that it did not expect, which may be anything.
+            match (text.starts_with("invalid "), text.split_once(", expected ")) {
+                (true, Some((_, expected))) => format!("expected {expected}"),
+                _ => text,
+            }
+        };
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| fault(one_line(error)))?;
         inner.with_padding(None).with_truncation(None).map_err(|error| fault(one_line(error)))?;
         let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -101,6 +101,8 @@ pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> Error {
         .span()
         .and_then(|span| text.get(..span.start))
         .map(|before| before.bytes().filter(|&byte| byte == b'\n').count() + 1);
+    // What is missing has no line; the parser would point at the first.
+    let line = line.filter(|_| !error.message().starts_with("missing field"));
     let message = error.message().lines().collect::<Vec<_>>().join("; ");
     Kind::Toml { line, message }.into()
 }

@@ -66,7 +66,7 @@ fn profiles_are_refused_in_one_line_that_says_what_to_do() {
     check_refused(&GREEN.replace("width = 2", "width = 0"), "context_width must be 1 to 12, found 0");
     check_refused(&GREEN.replace("width = 2", "width = 13"), "found 13");
     check_refused(&GREEN.replace("2026q4", "2026/q4"), "epoch must match");
-    check_refused(&GREEN.replace("\"green\"", "\"red\""), "belongs to scheme");
+    check_refused(&GREEN.replace("\"green\"", "\"red\""), "unknown scheme \"red\"");
     check_refused(&GREEN.replace("\"green\"", "\"gumbel\""), "field `gamma` belongs to scheme \"green\"");
     check_refused(&format!("{GREEN}depth = 3\n"), "field `depth` belongs to scheme \"tournament\"");
     check_refused(

@@ -9,7 +9,7 @@ impl Error {
     /// Whether the input holds nothing that could be scored.
     #[must_use]
     pub fn is_nothing_to_score(&self) -> bool {
-        matches!(self.0, Kind::NothingToScore { .. })
+        matches!(self.0, Kind::NothingToScore { .. } | Kind::OnlyAccounts)
     }
 }
 
@@ -23,6 +23,10 @@ pub(crate) enum Kind {
     MinEffect { found: f64 },
     #[error("the corpus was read with contexts of {found} tokens, those of this mark hold {expected}")]
     CorpusWidth { expected: usize, found: usize },
+    #[error(
+        "every channel of this mark carries accounts, and these tests read only channels that carry none"
+    )]
+    OnlyAccounts,
     #[error("served contexts hold {found} tokens, those of this mark hold {expected}")]
     ServedWidth { expected: usize, found: usize },
     #[error(

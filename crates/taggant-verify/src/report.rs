@@ -238,7 +238,7 @@ impl Report {
     /// # Errors
     /// When it is not JSON, lacks a key, has one that is unknown, or is of another schema version.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let report: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let report: Self = serde_json::from_str(text).map_err(|error| without_value(&error.to_string()))?;
         match report.schema_version {
             Self::SCHEMA_VERSION => Ok(report),
             found => Err(format!("schema_version {found}, this build reads {}", Self::SCHEMA_VERSION)),
@@ -257,5 +257,13 @@ impl Report {
     /// The deciding tests.
     pub fn deciding(&self) -> impl Iterator<Item = &TestResult> {
         self.tests.iter().filter(|test| test.decides)
+    }
+}
+
+/// serde's message without the value that it did not expect, which may be anything.
+fn without_value(message: &str) -> String {
+    match (message.starts_with("invalid "), message.split_once(", expected ")) {
+        (true, Some((_, expected))) => format!("expected {expected}"),
+        _ => message.to_owned(),
     }
 }

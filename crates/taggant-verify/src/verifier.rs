@@ -125,6 +125,9 @@ impl<'a> Verifier<'a> {
             let found = corpus.ngrams().ngram_len() - 1;
             return Err(Kind::CorpusWidth { expected: width, found }.into());
         }
+        if self.reader.channels().iter().all(|channel| channel.accounts) {
+            return Err(Kind::OnlyAccounts.into());
+        }
         if corpus.ngrams().is_empty() {
             return Err(Kind::NothingToScore { tokens: corpus.counts().tokens, width }.into());
         }

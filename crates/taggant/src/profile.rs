@@ -219,6 +219,9 @@ impl Fields {
     fn scheme(&self) -> Result<Scheme, Error> {
         let foreign = |field, wanted| Kind::ForeignField { field, wanted, found: self.scheme.clone() };
         let is_green = self.scheme == "green";
+        if !["green", "gumbel", "tournament"].contains(&self.scheme.as_str()) {
+            return Err(Kind::UnknownScheme { found: self.scheme.chars().take(40).collect() }.into());
+        }
         if self.gamma.is_some() && !is_green {
             return Err(foreign("gamma", "green").into());
         }
@@ -239,7 +242,7 @@ impl Fields {
                 Some(depth) => Tournament::new(depth)?,
                 None => Tournament::default(),
             })),
-            found => Err(Kind::UnknownScheme { found: found.chars().take(40).collect() }.into()),
+            _ => unreachable!("the scheme was found to be one of the three"),
         }
     }
 }

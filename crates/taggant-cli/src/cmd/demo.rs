@@ -20,8 +20,10 @@ use crate::{key, mark, output, progress, seed};
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Status> {
     let folder = args.out.display();
+    let profile = default_profile()?;
+    let keys = Keys::new(args, &profile)?;
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {folder}"))?;
-    let report = demonstrate(args)?;
+    let report = demonstrate(args, &profile, &keys)?;
     output::write(&args.out.join("report.json"), &report.to_json())?;
     output::write(&args.out.join("report.html"), &taggant_verify::render::html(&report))?;
     output::print(&output::render(&report, args.format.format))?;
@@ -29,9 +31,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Status> {
     Ok(Status::Ran)
 }
 
-fn demonstrate(args: &DemoArgs) -> Result<Report> {
-    let profile = default_profile()?;
-    let keys = Keys::new(args, &profile)?;
+fn demonstrate(args: &DemoArgs, profile: &Profile, keys: &Keys) -> Result<Report> {
     let seed = match args.seed {
         Some(seed) => seed,
         None => u64::from_le_bytes(fresh()?),
@@ -70,10 +70,10 @@ fn demonstrate(args: &DemoArgs) -> Result<Report> {
         bar.set_message("testing what they wrote");
         // What was served: the student's own share of the log, or for the control all of it.
         let served = if n_marked > 0 { &marked[..n_marked] } else { &marked[..] };
-        let tested = test(&profile, &keys.right, plan, &drawn, served)?;
+        let tested = test(profile, &keys.right, plan, &drawn, served)?;
         students.push(student(&tested, share, "right"));
         if report.is_none() {
-            let wrong = test(&profile, &keys.wrong, plan, &drawn, served)?;
+            let wrong = test(profile, &keys.wrong, plan, &drawn, served)?;
             students.push(student(&wrong, share, "wrong"));
             report = Some(tested.report);
         }

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<Status> {
             .into_par_iter()
             .map(|index| {
                 let mut rng = seed::rng(args.seed, "generate", index);
-                let tokens = complete(&model, writer.as_ref(), args.tokens, &params, &mut rng)?;
+                let tokens = complete(&model, writer.as_ref(), args.tokens as usize, &params, &mut rng)?;
                 let row = Row { id: format!("{index}"), text: tokenizer.decode(&tokens)?, tokens };
                 Ok(serde_json::to_string(&row)?)
             })
@@ -110,8 +110,8 @@ struct Row {
 /// The context width that an unmarked model is sized for: that of the default profile.
 const DEFAULT_WIDTH: usize = 2;
 
-/// The length of a document that a model learns from: a long answer.
-pub(crate) const DOCUMENT_TOKENS: usize = 500;
+/// The length of a document that a model learns from: an answer.
+pub(crate) const DOCUMENT_TOKENS: usize = 200;
 
 /// Documents sampled between two writes.
 const BATCH: u64 = 64;

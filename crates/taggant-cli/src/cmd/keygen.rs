@@ -1,6 +1,8 @@
 //! `taggant keygen`: a fresh secret, or the public id of one.
 
-use anyhow::{Context, Result};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 use taggant_dialects::KeyMaterial;
 use zeroize::Zeroizing;
 
@@ -15,6 +17,9 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Status> {
             let opened =
                 default_profile()?.open(&key::read(place)?).with_context(|| format!("key {place}"))?;
             opened.key_id
+        }
+        (None, Some(path)) if path == Path::new("-") => {
+            bail!("a key is written to a file, never to stdout; --output names the file")
         }
         (None, Some(path)) => {
             let mut bytes = Zeroizing::new([0; 32]);

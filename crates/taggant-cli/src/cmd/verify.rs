@@ -11,6 +11,9 @@ use crate::{mark, output, progress};
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
     output::check_files(&args.output)?;
+    if args.inputs.iter().chain(&args.served).filter(|input| *input == "-").count() > 1 {
+        bail!("- is standard input and can be read once only; name a file for the others");
+    }
     let profile = mark::read_profile(&args.mark.profile)?;
     let opened = mark::open(&profile, &args.mark.key)?;
     let options = options(args, profile.tokenizer())?;

@@ -244,7 +244,7 @@ fn field<T: DeserializeOwned>(json: &Value, at: &str) -> Result<T, Box<Differenc
 }
 
 fn invalid(at: &str, error: &dyn Display) -> Box<Difference> {
-    Difference::new(at, &"a valid field", error).into()
+    Difference::new(at, &format!("something invalid ({error})"), &"that it cannot be checked").into()
 }
 
 fn compare<T: serde::Serialize>(json: &Value, at: &str, found: &T) -> Result<(), Box<Difference>> {

@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::plot::{Bars, Growth, Histogram, bars, growth, histogram};
 use super::table::{
-    alpha, calibration_sentence, document_rows, power_sentence, sentence, student_rows, test_rows,
+    alpha, calibration_sentence, document_rows, documents, power_sentence, sentence, student_rows, test_rows,
+    without_controls,
 };
 use crate::report::Report;
 
@@ -17,6 +18,7 @@ pub fn html(report: &Report) -> String {
     let page = Page {
         report,
         alpha: alpha(report),
+        n_documents: documents(report.corpus.documents),
         sentence: sentence(report),
         calibration: calibration_sentence(report),
         power: power_sentence(report),
@@ -28,7 +30,10 @@ pub fn html(report: &Report) -> String {
         histogram: histogram(report),
         growth: growth(report),
     };
-    page.render().expect("a template writes to memory")
+    let text = page.render().expect("a template writes to memory");
+    // A report from elsewhere must not turn or end a line of the page's own.
+    let lines: Vec<String> = text.lines().map(without_controls).collect();
+    lines.join("\n") + "\n"
 }
 
 #[derive(Template)]
@@ -36,6 +41,7 @@ pub fn html(report: &Report) -> String {
 struct Page<'a> {
     report: &'a Report,
     alpha: String,
+    n_documents: String,
     sentence: String,
     calibration: String,
     power: String,

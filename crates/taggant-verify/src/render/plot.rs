@@ -85,7 +85,7 @@ pub(super) fn bars(report: &Report) -> Bars {
     let minus_log10 = |ln_p: f64| -PValue::from_ln(ln_p).log10() + 0.0;
     let alpha = -report.alpha.log10();
     let largest = values.iter().map(|(_, ln_p, _)| minus_log10(*ln_p)).fold(alpha * 1.5, f64::max);
-    let scale = |value: f64| value / largest * BAR_SPAN;
+    let scale = |value: f64| tenths(value / largest * BAR_SPAN);
     let mut y = 0.0;
     let mut rows = Vec::new();
     for (label, ln_p, class) in values {
@@ -113,7 +113,7 @@ pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     let largest = plots.decoy_z.iter().copied().fold(observed, f64::max).max(3.5);
     let smallest = plots.decoy_z.iter().copied().fold(observed, f64::min).min(-3.5);
     let (low, high) = (smallest.floor(), (largest + 0.5).ceil());
-    let x = |z: f64| (z - low) / (high - low) * PLOT_WIDTH;
+    let x = |z: f64| tenths((z - low) / (high - low) * PLOT_WIDTH);
     // A z of thousands must not make thousands of columns.
     let bin = BIN.max((high - low) / MOST_BINS);
     let counts: Vec<(f64, usize)> = (0..((high - low) / bin).round() as usize)
@@ -123,11 +123,11 @@ pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     let n = plots.decoy_z.len() as f64;
     let peak_normal = n * bin / (2.0 * std::f64::consts::PI).sqrt();
     let tallest = counts.iter().map(|(_, count)| *count as f64).fold(peak_normal, f64::max) * 1.08;
-    let height = |count: f64| count / tallest * PLOT_HEIGHT;
+    let height = |count: f64| tenths(count / tallest * PLOT_HEIGHT);
     let columns = counts.iter().filter(|(_, count)| *count > 0).map(|&(start, count)| Column {
         x: x(start),
-        y: PLOT_HEIGHT - height(count as f64),
-        width: (x(start + bin) - x(start) - 1.0).max(0.8),
+        y: tenths(PLOT_HEIGHT - height(count as f64)),
+        width: tenths((x(start + bin) - x(start) - 1.0).max(0.8)),
         height: height(count as f64),
         label: format!("{count} decoys with z from {start:.2} to {:.2}", start + bin),
     });
@@ -154,8 +154,8 @@ pub(super) fn growth(report: &Report) -> Option<Growth> {
     let alpha = -report.alpha.log10();
     let high = points().map(|point| log10_e(point.1)).fold(alpha * 1.3, f64::max);
     let low = points().map(|point| log10_e(point.1)).fold(-1.0, f64::min);
-    let x = |n: u64| n as f64 / n_largest * GROWTH_WIDTH;
-    let y = |value: f64| (high - value) / (high - low) * GROWTH_HEIGHT;
+    let x = |n: u64| tenths(n as f64 / n_largest * GROWTH_WIDTH);
+    let y = |value: f64| tenths((high - value) / (high - low) * GROWTH_HEIGHT);
     let mut lines: Vec<Line> = students
         .iter()
         .enumerate()
@@ -200,6 +200,11 @@ fn spread_labels(lines: &mut [Line]) {
         lines[at].end_y = lines[at].end_y.min(limit);
         limit = lines[at].end_y - LABEL_HEIGHT;
     }
+}
+
+/// A position to a tenth of a unit, which no screen can tell from the exact one.
+fn tenths(position: f64) -> f64 {
+    (position * 10.0).round() / 10.0
 }
 
 fn student_label(student: &Student) -> String {

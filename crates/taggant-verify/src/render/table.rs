@@ -41,8 +41,8 @@ fn render(report: &Report, style: Style) -> String {
     let corpus = &report.corpus;
     let dropped: Vec<String> = corpus.dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     line(&format!(
-        "{} documents, {} tokens: {} distinct inputs scored; dropped {}",
-        corpus.documents,
+        "{}, {} tokens: {} distinct inputs scored; dropped {}",
+        documents(corpus.documents),
         corpus.tokens,
         corpus.distinct,
         dropped.join(", ")
@@ -72,6 +72,11 @@ fn render(report: &Report, style: Style) -> String {
         alpha(report)
     ));
     text
+}
+
+/// `1 document`, `2 documents`.
+pub(super) fn documents(n: u64) -> String {
+    if n == 1 { "1 document".into() } else { format!("{n} documents") }
 }
 
 /// The level as people write it: `1e-6`, `0.05`.
@@ -209,7 +214,8 @@ fn number(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-fn without_controls(text: &str) -> String {
+/// Text whose control characters, and those that turn its direction, are blanks.
+pub(super) fn without_controls(text: &str) -> String {
     // U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows.
     let is_unsafe =
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -220,7 +226,10 @@ fn without_controls(text: &str) -> String {
 fn columns(style: Style, rows: &[Vec<String>]) -> String {
     let clean = |cell: &String| -> String {
         let cell = without_controls(cell);
-        if style == Style::Markdown { cell.replace('|', "\\|") } else { cell }
+        match style {
+            Style::Markdown => cell.replace('|', "\\|").replace('&', "&amp;").replace('<', "&lt;"),
+            Style::Terminal => cell,
+        }
     };
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
