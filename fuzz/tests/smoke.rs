@@ -20,7 +20,7 @@ fn vectors_takes_any_bytes() {
 
 #[test]
 fn report_takes_any_bytes() {
-    // sweep("report", taggant_fuzz::report);
+    sweep("report", taggant_fuzz::report);
     check("report", taggant_fuzz::report);
 }
 
