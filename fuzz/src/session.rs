@@ -98,7 +98,7 @@ fn check_against_replay(mark: &Mark, session: &Session, tokens: &[TokenId], leng
 fn mark(bytes: &mut Bytes<'_>) -> Mark {
     let scheme = match bytes.byte() % 4 {
         0 => green("1/4", 2.0),
-        1 => green("255/256", f64::from(f32::MAX)),
+        1 => green("255/256", 100.0),
         2 => Scheme::Gumbel(GumbelMax::new()),
         _ => Scheme::Tournament(Tournament::new(u64::from(bytes.byte() % 32) + 1).expect("1 to 32 layers")),
     };
@@ -110,7 +110,7 @@ fn mark(bytes: &mut Bytes<'_>) -> Mark {
 
 fn green(gamma: &str, delta: f64) -> Scheme {
     let gamma = gamma.parse().expect("a gamma of the spec");
-    Scheme::Green(GreenList::new(gamma, delta).expect("a finite delta above 0"))
+    Scheme::Green(GreenList::new(gamma, delta).expect("a delta from 0 to 100"))
 }
 
 /// Any parameters that are accepted.

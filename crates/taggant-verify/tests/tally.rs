@@ -143,16 +143,13 @@ fn each_channel_is_a_test_of_its_own_and_channels_with_accounts_are_none() {
 }
 
 #[test]
-fn a_mark_with_accounts_alone_has_no_test_and_says_so() {
+fn a_mark_with_accounts_alone_is_refused() {
     let profile = profile(gumbel(), 2).with_channels(vec![channel("account", 256, true)]).unwrap();
-    let report = report(&mark(&profile, 1), &texts().read, None);
-    assert!(report.tests.is_empty());
-    assert_eq!(report.verdict, taggant_verify::Verdict::Inconclusive);
-    assert!(
-        report.cautions.iter().any(|caution| caution.contains("carry accounts")),
-        "{:?}",
-        report.cautions
-    );
+    let mark = mark(&profile, 1);
+    let verifier = Verifier::new(&mark, Plan::default()).unwrap();
+    let corpus = corpus(&mark, &texts().read);
+    let refused = verifier.test(&corpus, None, subject(), &|_| unreachable!("refused before")).unwrap_err();
+    assert!(refused.is_nothing_to_score() && refused.to_string().contains("carries accounts"), "{refused}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) enum Kind {
     ContextWidth { found: u64 },
     #[error("depth must be 1 to 32, found {found}")]
     Depth { found: u64 },
-    #[error("delta must be a finite number of nats above 0, found {found}")]
+    #[error("delta must be above 0 and at most 100 nats, found {found}")]
     Delta { found: f64 },
     #[error("channel shares must sum to 256, found {found}")]
     ShareSum { found: u64 },

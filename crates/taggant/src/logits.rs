@@ -16,9 +16,14 @@ pub trait Logit: Copy + PartialOrd + fmt::Debug + Send + Sync + sealed::Sealed +
 
     /// The nearest logit of this type.
     fn from_f32(value: f32) -> Self;
+
+    /// The largest finite logit of this type.
+    const LARGEST: Self;
 }
 
 impl Logit for f32 {
+    const LARGEST: Self = Self::MAX;
+
     fn to_f32(self) -> f32 {
         self
     }
@@ -29,6 +34,8 @@ impl Logit for f32 {
 }
 
 impl Logit for f16 {
+    const LARGEST: Self = Self::MAX;
+
     fn to_f32(self) -> f32 {
         Self::to_f32(self)
     }
@@ -39,6 +46,8 @@ impl Logit for f16 {
 }
 
 impl Logit for bf16 {
+    const LARGEST: Self = Self::MAX;
+
     fn to_f32(self) -> f32 {
         Self::to_f32(self)
     }
@@ -72,13 +81,15 @@ pub(crate) fn check_row<L: Logit>(row: &[L]) -> Result<(), Error> {
     }
 }
 
-/// Adds `delta` to the logits whose bit in `mask` is set and leaves the others as they are, bit for bit.
+/// Adds `delta` to the logits whose bit in `mask` is set and leaves the others as they are, bit for bit. A sum beyond
+/// the largest finite logit is that logit: a bias never makes a row that [`check_row`] would refuse.
 ///
 /// Bit (first + i) of the mask belongs to row entry i.
 pub(crate) fn add_to_masked<L: Logit>(row: &mut [L], mask: &[u32], first: usize, delta: f32) {
     for (at, logit) in (first..).zip(row) {
         if mask[at / 32] >> (at % 32) & 1 == 1 {
-            *logit = L::from_f32(logit.to_f32() + delta);
+            let sum = L::from_f32(logit.to_f32() + delta);
+            *logit = if sum > L::LARGEST { L::LARGEST } else { sum };
         }
     }
 }

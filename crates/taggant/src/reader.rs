@@ -11,7 +11,7 @@ use crate::token::TokenId;
 /// Reads a mark: everything a verifier needs of a dialect and a key.
 ///
 /// Must hold, or p-values are wrong:
-/// - [`values`](Self::values) is a function of [`inputs`](Self::inputs): n-grams with one input have one value;
+/// - [`readings`](Self::readings) is a function of [`inputs`](Self::inputs): n-grams with one input have one value;
 /// - over a random key, the values of distinct inputs are independent and follow [`law`](Self::law);
 /// - generation and verification use this same function for a value.
 ///
@@ -92,8 +92,8 @@ pub struct Reading {
 pub enum Identity {
     /// Distinct n-grams have distinct inputs whatever the key: what is distinct can be settled once.
     Ngram,
-    /// Several n-grams may share an input, and which do depends on the key (min-hash dialects): whatever
-    /// looks at another key must find the distinct inputs anew.
+    /// Several n-grams may share an input, which may depend on the key (min-hash dialects) or not (a list that looks
+    /// at the token alone): distinct inputs are found through [`Reader::inputs`], and anew under another key.
     Keyed,
 }
 

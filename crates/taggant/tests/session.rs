@@ -95,6 +95,18 @@ fn half_precision_rows_get_the_nearest_sum() {
 }
 
 #[test]
+fn a_bias_beyond_the_largest_logit_stays_finite() {
+    let mark = mark(green("255/256", 16.0));
+    let mut row = [f16::from_f32(65504.0), f16::from_f32(0.0), f16::NEG_INFINITY];
+    session_after(&mark, &[1, 2]).bias(&mut row).unwrap();
+    assert!(row[0] == f16::MAX && row[1] <= f16::from_f32(16.0) && row[2] == f16::NEG_INFINITY, "{row:?}");
+    let mut row = [f32::MAX; 8];
+    session_after(&mark, &[1, 2]).bias(&mut row).unwrap();
+    assert_eq!(row, [f32::MAX; 8]);
+    assert!(GreenList::new("1/4".parse().unwrap(), 1e39).is_err());
+}
+
+#[test]
 fn shards_equal_the_whole_row() {
     let mark = mark(green("3/16", 2.0));
     let mut whole = row(1000, 3);

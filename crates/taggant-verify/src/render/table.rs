@@ -112,7 +112,7 @@ pub(super) fn calibration_sentence(report: &Report) -> String {
         "calibration: {} decoys, mean z {mean:+.2}, sd {sd:.2}; observed ranks {rank} of {}; repetition would inflate the \
          variance {:.2} times",
         calibration.decoys,
-        calibration.decoys + 1,
+        calibration.decoys.saturating_add(1),
         calibration.variance_inflation
     )
 }

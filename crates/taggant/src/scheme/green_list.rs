@@ -22,9 +22,9 @@ impl GreenList {
     /// A green list of share `gamma` whose tokens gain `delta` nats.
     ///
     /// # Errors
-    /// When `delta` is not a finite number above 0.
+    /// When `delta` is not above 0 and at most 100: a hundred nats make anything certain.
     pub fn new(gamma: Gamma, delta: f64) -> Result<Self, Error> {
-        if delta.is_finite() && delta > 0.0 {
+        if delta > 0.0 && delta <= LARGEST_DELTA {
             Ok(Self { gamma, delta })
         } else {
             Err(Kind::Delta { found: delta }.into())
@@ -43,6 +43,9 @@ impl GreenList {
         self.delta
     }
 }
+
+/// e^100 to one is certainty; beyond it a row would only lose digits.
+const LARGEST_DELTA: f64 = 100.0;
 
 /// How many tokens one block serves: 512 / m.
 fn tokens_per_block(gamma: Gamma) -> u32 {
