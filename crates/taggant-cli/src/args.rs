@@ -168,7 +168,8 @@ pub(crate) struct VerifyArgs {
     /// What turns text into tokens: a tokenizer.json, or `embedded` for that of `generate`.
     #[arg(long, value_name = "FILE|embedded")]
     pub(crate) tokenizer: Option<String>,
-    /// Adds a test on contexts that were served: the log, as a corpus. Repeatable.
+    /// Adds a test on contexts that were served: the log, as a corpus. It must be all that was served, or a part
+    /// chosen without regard to what was written. Repeatable.
     #[arg(long, value_name = "INPUT")]
     pub(crate) served: Vec<String>,
     /// The level of the verdict.
@@ -211,7 +212,7 @@ pub(crate) enum InputFormatArg {
     Jsonl,
 }
 
-/// Renders a saved report again, or recomputes every number in it.
+/// Renders a saved report again, or recomputes every number that follows from its counts.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
     /// A report.json, or - for standard input.

@@ -19,7 +19,10 @@ pub enum Caution {
         sd_z: f64,
     },
     /// A filter to served contexts looks at the key.
-    ServedFilter,
+    ServedFilter {
+        /// How many contexts the filter holds.
+        contexts: usize,
+    },
     /// The filter left nothing.
     NothingServed,
     /// The text repeats itself.
@@ -51,9 +54,11 @@ impl fmt::Display for Caution {
                 "the decoys' z has mean {mean_z:.2} and standard deviation {sd_z:.2} instead of 0 and 1: the p-values \
                  cannot be relied on; check that the profile is the one the text was marked under, and report a bug"
             ),
-            Self::ServedFilter => f.write_str(
-                "the filter to served contexts looks at the key: the p of count-served is calibrated, not proven, so the \
-                 verdict rests on its proven bound exp(-ln_e), which holds if the log was chosen before looking",
+            Self::ServedFilter { contexts } => write!(
+                f,
+                "the filter to {contexts} served contexts looks at the key: the p of count-served is calibrated, not proven, so the \
+                 verdict rests on its bound exp(-ln_e), proven if the log is all that was served or a part of it that was \
+                 chosen without regard to what was written"
             ),
             Self::NothingServed => f.write_str(
                 "no context of this text is among the served ones; check that both were made with one tokenizer",

@@ -104,7 +104,8 @@ impl<'a> Verifier<'a> {
     /// Tests a corpus.
     ///
     /// `served` adds a test on the contexts in that set. It is a filter on contexts alone, never on
-    /// (context, token): that one would select on the value itself.
+    /// (context, token): that one would select on the value itself. The set must come from all that was served, or from a
+    /// part chosen without regard to what was written after a context.
     ///
     /// # Errors
     /// When the corpus has nothing to score, or the filter's contexts are of another width.
@@ -305,8 +306,8 @@ impl<'a> Verifier<'a> {
             _ if decoys < ENOUGH_DECOYS => cautions.push(Caution::FewDecoys { decoys }),
             _ => {}
         }
-        if served.is_some() {
-            cautions.push(Caution::ServedFilter);
+        if let Some(set) = served {
+            cautions.push(Caution::ServedFilter { contexts: set.len() });
         }
         if tests.iter().any(|test| test.name == "count-served" && test.n == 0) {
             cautions.push(Caution::NothingServed);
