@@ -87,7 +87,7 @@ pub(crate) enum Kind {
     TokenizerDigest,
     #[error("the row of logits is empty")]
     EmptyRow,
-    #[error("the row of logits has {found} entries, expected {expected} as in this session's first row")]
+    #[error("the row of logits has {found} entries, expected {expected} as in the first row")]
     LogitsLength { expected: usize, found: usize },
     #[error("the row has more entries than there are token ids (2^32)")]
     RowTooLong,
