@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("taggant-corpus", &["taggant"]),
     ("taggant-cli", &["taggant", "taggant-dialects", "taggant-verify", "taggant-corpus", "taggant-lm"]),
     ("taggant-testkit", &[]),
+    ("taggant-calibration", &["taggant", "taggant-verify", "taggant-lm", "taggant-testkit"]),
     ("taggant-examples", &["taggant", "taggant-dialects", "taggant-verify", "taggant-lm"]),
     ("taggant-benches", &["taggant", "taggant-dialects", "taggant-verify", "taggant-lm"]),
     ("xtask", &["taggant-testkit"]),

@@ -4,6 +4,7 @@ use std::env;
 use std::process::ExitCode;
 
 mod arrows;
+mod calibrate;
 mod check;
 mod error_rates;
 
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("check") => check::run(&args[1..]),
         Some("arrows") => arrows::run(),
+        Some("calibrate") => calibrate::run(&args[1..]),
         Some("error-rates") => error_rates::run(&args[1..]),
         _ => {
             eprintln!("{USAGE}");
@@ -30,4 +32,5 @@ fn main() -> ExitCode {
 const USAGE: &str = "\
 cargo xtask check [--no-tests]          format, clippy, docs, dependency arrows, fuzz bodies, tests
 cargo xtask arrows                      the dependency arrows alone
+cargo xtask calibrate [NAME [ARG...]]   the slow measurements of taggant-calibration, one or all
 cargo xtask error-rates [FROM [TO]]     the demo over seeds FROM to TO (1 to 20): power, and the null's uniformity";

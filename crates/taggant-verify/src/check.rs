@@ -4,8 +4,9 @@ use taggant::law::Law;
 
 use crate::corpus::SHORT_CONTEXT;
 use crate::decoys::is_calibrated;
+use crate::ln_p::LnP;
 use crate::null::Null;
-use crate::p_value::{PValue, holm};
+use crate::p_value::holm;
 use crate::report::{PKind, Report, TestResult};
 use crate::verifier::{AT_POWER, Plan, adjust, level, verdict};
 
@@ -71,7 +72,7 @@ fn recompute(test: &mut TestResult, law: Law) {
     test.null_variance = null.variance();
     test.z = null.z(test.statistic);
     test.ln_p = p.ln();
-    test.log10_p = p.log10();
+    test.log10_p = p.unadjusted().log10();
     test.ln_e = Some(null.ln_e(test.statistic));
 }
 
@@ -112,7 +113,7 @@ fn recompute_documents(report: &mut Report) {
         document.z = null.z(document.statistic);
         document.ln_p = null.p_value(document.statistic).ln();
     }
-    let p: Vec<PValue> = documents.iter().map(|document| PValue::from_ln(document.ln_p)).collect();
+    let p: Vec<LnP> = documents.iter().map(|document| LnP::from_ln(document.ln_p)).collect();
     for (document, adjusted) in documents.iter_mut().zip(holm(&p)) {
         document.ln_p_adjusted = adjusted.ln();
         document.evidence = adjusted.ln() <= libm::log(report.alpha);

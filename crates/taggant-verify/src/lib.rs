@@ -15,6 +15,7 @@ pub mod check;
 pub mod corpus;
 pub mod decoys;
 mod error;
+pub mod ln_p;
 pub mod null;
 pub mod p_value;
 pub mod render;
@@ -26,6 +27,7 @@ pub mod verifier;
 
 pub use corpus::Corpus;
 pub use error::Error;
+pub use ln_p::LnP;
 pub use p_value::PValue;
 pub use report::{Report, Verdict};
 pub use sequence_set::SequenceSet;

@@ -2,7 +2,8 @@
 
 use taggant::law::Law;
 
-use crate::p_value::PValue;
+use crate::ln_p::LnP;
+use crate::p_value::{PKind, PValue};
 use crate::tail::special::ln_add_exp;
 use crate::tail::{binomial, gamma, mixture, quantile};
 use crate::tally::Tally;
@@ -63,14 +64,13 @@ impl Null {
     /// The exact p-value: P(S >= statistic).
     #[must_use]
     pub fn p_value(&self, statistic: f64) -> PValue {
-        if self.n == 0 {
-            return PValue::ONE;
-        }
-        PValue::from_ln(match self.coins() {
+        let ln_p = match self.coins() {
+            _ if self.n == 0 => 0.0,
             Some((n_coins, p)) => binomial::ln_upper(n_coins, p, statistic as u64),
             None if self.n == 1 => ln_add_exp(-statistic, LN_HALF_CELL).min(0.0),
             None => gamma::ln_upper(self.n as f64, statistic),
-        })
+        };
+        PValue::new(LnP::from_ln(ln_p), PKind::Exact)
     }
 
     /// Whether the statistic can be that of some tally: a whole number of coins, or a sum of scores.

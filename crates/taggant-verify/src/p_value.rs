@@ -1,71 +1,74 @@
-//! p-values, as logarithms.
+//! p-values that say what they are: how far each can be relied on, and among how many hypotheses it was found.
 
-use std::f64::consts::LN_10;
-use std::fmt;
+use std::num::NonZeroU64;
 
-/// A p-value, held as its natural logarithm: finite, at most 0, never printed as 0.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+use serde::{Deserialize, Serialize};
+
+use crate::ln_p::LnP;
+
+/// A p-value of one test: its logarithm, how far it can be relied on, and how many hypotheses were looked at.
+///
+/// There is no way to make one without saying what kind it is, and no way to read it adjusted without its hypotheses.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PValue {
-    ln_p: f64,
+    ln_p: LnP,
+    kind: PKind,
+    hypotheses: NonZeroU64,
+}
+
+/// How far a p-value can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PKind {
+    /// The tail of the exact null.
+    Exact,
+    /// A proven bound: at least the exact tail.
+    Certified,
+    /// Calibrated on many keys, not proven: the filter looks at the key.
+    Calibrated,
 }
 
 impl PValue {
-    /// Certainty: no evidence at all.
-    pub const ONE: Self = Self { ln_p: 0.0 };
-
-    /// A p-value from its natural logarithm; rounding above 0 is taken back to 0.
-    ///
-    /// # Panics
-    /// When `ln_p` is NaN or -infinity: a tail of a possible outcome has a finite logarithm.
+    /// A p-value of a single hypothesis.
     #[must_use]
-    pub fn from_ln(ln_p: f64) -> Self {
-        assert!(
-            ln_p > f64::NEG_INFINITY,
-            "the tail of a possible outcome has a finite logarithm, found {ln_p}"
-        );
-        Self { ln_p: ln_p.min(0.0) }
+    pub fn new(ln_p: LnP, kind: PKind) -> Self {
+        Self { ln_p, kind, hypotheses: NonZeroU64::MIN }
     }
 
-    /// ln p.
+    /// The same p-value found among `hypotheses` times as many: keys times dialects times windows.
+    #[must_use]
+    pub fn among(self, hypotheses: NonZeroU64) -> Self {
+        Self { hypotheses: self.hypotheses.saturating_mul(hypotheses), ..self }
+    }
+
+    /// ln p of this hypothesis alone.
     #[must_use]
     pub fn ln(self) -> f64 {
+        self.ln_p.ln()
+    }
+
+    /// ln p with every hypothesis counted: `min(0, ln p + ln hypotheses)` (Bonferroni), valid under any dependence.
+    #[must_use]
+    pub fn adjusted(self) -> LnP {
+        self.ln_p.times(self.hypotheses.get())
+    }
+
+    /// The bare number, not adjusted.
+    #[must_use]
+    pub fn unadjusted(self) -> LnP {
         self.ln_p
     }
 
-    /// log10 p, for display.
+    /// How far it can be relied on.
     #[must_use]
-    pub fn log10(self) -> f64 {
-        // 0 / ln 10 keeps its sign; a report should not say -0.
-        self.ln_p / LN_10 + 0.0
+    pub fn kind(self) -> PKind {
+        self.kind
     }
 
-    /// p times a number of hypotheses, at most 1 (Bonferroni).
+    /// How many hypotheses were looked at, this one included.
     #[must_use]
-    pub fn times(self, hypotheses: u64) -> Self {
-        Self::from_ln(self.ln_p + libm::log(hypotheses as f64))
-    }
-}
-
-impl fmt::Display for PValue {
-    /// Two significant digits: `0.13`, `0.0042`, `3.1e-14`, `2e-43429`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let log10 = self.log10();
-        if log10 > -3.0 {
-            let p = self.ln_p.exp();
-            let digits = (1 - p.log10().floor() as i32).max(2) as usize;
-            return write!(f, "{p:.digits$}");
-        }
-        let mut exponent = log10.floor();
-        let mut mantissa = (10_f64.powf(log10 - exponent) * 10.0).round() / 10.0;
-        if mantissa >= 10.0 {
-            (mantissa, exponent) = (1.0, exponent + 1.0);
-        }
-        // Beyond 10^-10000 the first decimal of the mantissa is about the rounding of ln p.
-        if exponent < -9999.0 {
-            write!(f, "{mantissa:.0}e{exponent}")
-        } else {
-            write!(f, "{mantissa}e{exponent}")
-        }
+    pub fn hypotheses(self) -> u64 {
+        self.hypotheses.get()
     }
 }
 
@@ -78,14 +81,14 @@ impl fmt::Display for PValue {
 /// # Paper
 /// Holm 1979, Scand. J. Statist. 6(2).
 #[must_use]
-pub fn holm(p_values: &[PValue]) -> Vec<PValue> {
+pub fn holm(p_values: &[LnP]) -> Vec<LnP> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
-    order.sort_by(|&a, &b| p_values[a].ln_p.total_cmp(&p_values[b].ln_p));
-    let mut adjusted = vec![PValue::ONE; p_values.len()];
+    order.sort_by(|&a, &b| p_values[a].ln().total_cmp(&p_values[b].ln()));
+    let mut adjusted = vec![LnP::ONE; p_values.len()];
     let mut largest = f64::NEG_INFINITY;
     for (rank, &at) in order.iter().enumerate() {
-        largest = largest.max(p_values[at].times((p_values.len() - rank) as u64).ln_p);
-        adjusted[at] = PValue::from_ln(largest);
+        largest = largest.max(p_values[at].times((p_values.len() - rank) as u64).ln());
+        adjusted[at] = LnP::from_ln(largest);
     }
     adjusted
 }
@@ -95,20 +98,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p_values_print_two_digits_and_never_zero() {
-        let shown = |ln_p: f64| PValue::from_ln(ln_p).to_string();
-        assert_eq!(shown(0.0), "1.00");
-        assert_eq!(shown(0.5_f64.ln()), "0.50");
-        assert_eq!(shown(0.0042_f64.ln()), "0.0042");
-        assert_eq!(shown(3.14e-14_f64.ln()), "3.1e-14");
-        assert_eq!(shown(9.99e-14_f64.ln()), "1e-13");
-        assert_eq!(shown(-1e5), "4e-43430");
-        assert_eq!(shown(1e-17), "1.00");
-    }
-
-    #[test]
     fn holm_equals_its_definition() {
-        let p = |values: &[f64]| values.iter().map(|p| PValue::from_ln(p.ln())).collect::<Vec<_>>();
+        let p = |values: &[f64]| values.iter().map(|p| LnP::from_ln(p.ln())).collect::<Vec<_>>();
         let adjusted: Vec<f64> = holm(&p(&[0.01, 0.04, 0.03, 0.005])).iter().map(|p| p.ln().exp()).collect();
         for (found, expected) in adjusted.iter().zip([0.03, 0.06, 0.06, 0.02]) {
             assert!((found - expected).abs() < 1e-12, "{adjusted:?}");

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::p_value::PKind;
+
 /// A report. Its JSON is canonical: every key present (`students` in a demonstration alone), null where it does not
 /// apply, no path, time, thread count or secret in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,18 +125,6 @@ pub struct TestResult {
     pub decides: bool,
     /// ln of the terminal mixture e-value; proven also under a served filter.
     pub ln_e: Option<f64>,
-}
-
-/// How far a p-value can be relied on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PKind {
-    /// The tail of the exact null.
-    Exact,
-    /// A proven bound.
-    Certified,
-    /// Calibrated on many keys, not proven: the filter looks at the key.
-    Calibrated,
 }
 
 /// The decoy panel; null where there were no decoys.

@@ -9,8 +9,9 @@ use crate::caution::Caution;
 use crate::corpus::Corpus;
 use crate::decoys::{ENOUGH_DECOYS, Panel, panel};
 use crate::error::{Error, Kind};
+use crate::ln_p::LnP;
 use crate::null::Null;
-use crate::p_value::{PValue, holm};
+use crate::p_value::holm;
 use crate::report::{
     Calibration, CorpusCounts, DocumentResult, PKind, Plots, Power, Report, TestResult, Verdict,
 };
@@ -259,7 +260,7 @@ impl<'a> Verifier<'a> {
             p_kind,
             ln_p: p.ln(),
             ln_p_approx: None,
-            log10_p: p.log10(),
+            log10_p: p.unadjusted().log10(),
             ln_p_adjusted: p.ln(),
             hypotheses: 1,
             decides: true,
@@ -325,7 +326,7 @@ impl<'a> Verifier<'a> {
 
 /// Adjusts documents by Holm and says which are evidence at `alpha`.
 pub fn adjust_documents(documents: &mut [DocumentResult], alpha: f64) {
-    let p: Vec<PValue> = documents.iter().map(|document| PValue::from_ln(document.ln_p)).collect();
+    let p: Vec<LnP> = documents.iter().map(|document| LnP::from_ln(document.ln_p)).collect();
     for (document, adjusted) in documents.iter_mut().zip(holm(&p)) {
         document.ln_p_adjusted = adjusted.ln();
         document.evidence = adjusted.ln() <= libm::log(alpha);
@@ -352,10 +353,10 @@ pub(crate) fn level(alpha: f64, tests: &[TestResult]) -> f64 {
 pub(crate) fn adjust(tests: &mut [TestResult]) {
     let mut family: Vec<&mut TestResult> = tests.iter_mut().filter(|test| test.decides).collect();
     let proven = |test: &&mut TestResult| match (test.p_kind, test.ln_e) {
-        (PKind::Calibrated, Some(ln_e)) => PValue::from_ln(-ln_e),
-        _ => PValue::from_ln(test.ln_p),
+        (PKind::Calibrated, Some(ln_e)) => LnP::from_ln(-ln_e),
+        _ => LnP::from_ln(test.ln_p),
     };
-    let p: Vec<PValue> = family.iter().map(proven).collect();
+    let p: Vec<LnP> = family.iter().map(proven).collect();
     let hypotheses = p.len() as u64;
     for (test, adjusted) in family.iter_mut().zip(holm(&p)) {
         test.ln_p_adjusted = adjusted.ln();

@@ -1,6 +1,6 @@
 //! The plots of the HTML page, as inline SVG with the geometry worked out here and the drawing in the template.
 
-use crate::p_value::PValue;
+use crate::ln_p::LnP;
 use crate::report::{Report, Student};
 
 /// A horizontal bar for each p-value, on a scale of -log10 p.
@@ -82,7 +82,7 @@ pub(super) fn bars(report: &Report) -> Bars {
             }
         }
     }
-    let minus_log10 = |ln_p: f64| -PValue::from_ln(ln_p).log10() + 0.0;
+    let minus_log10 = |ln_p: f64| -LnP::from_ln(ln_p).log10() + 0.0;
     let alpha = -report.alpha.log10();
     let largest = values.iter().map(|(_, ln_p, _)| minus_log10(*ln_p)).fold(alpha * 1.5, f64::max);
     let scale = |value: f64| tenths(value / largest * BAR_SPAN);
@@ -95,7 +95,7 @@ pub(super) fn bars(report: &Report) -> Bars {
             y: y - 18.0,
             label,
             width: scale(minus_log10(ln_p)).max(1.0),
-            value: format!("p = {}", PValue::from_ln(ln_p)),
+            value: format!("p = {}", LnP::from_ln(ln_p)),
             class,
         });
     }

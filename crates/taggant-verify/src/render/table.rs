@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::p_value::PValue;
+use crate::ln_p::LnP;
 use crate::report::{PKind, Report, TestResult, Verdict};
 
 /// The report as aligned text.
@@ -88,7 +88,7 @@ pub(super) fn alpha(report: &Report) -> String {
 pub(super) fn sentence(report: &Report) -> String {
     let deciding = report.deciding().min_by(|a, b| a.ln_p_adjusted.total_cmp(&b.ln_p_adjusted));
     let numbers = deciding.map_or_else(String::new, |test| {
-        let p = PValue::from_ln(test.ln_p_adjusted);
+        let p = LnP::from_ln(test.ln_p_adjusted);
         let adjusted = if test.hypotheses > 1 { "adjusted " } else { "" };
         format!("{}: {adjusted}p = {p}, n = {}, hypotheses = {}", test.name, test.n, test.hypotheses)
     });
@@ -139,8 +139,8 @@ pub(super) fn test_rows(report: &Report) -> Vec<Vec<String>> {
             number(test.statistic),
             number(test.null_mean),
             test.z.map_or_else(|| "-".into(), |z| format!("{z:.2}")),
-            PValue::from_ln(test.ln_p).to_string(),
-            PValue::from_ln(test.ln_p_adjusted).to_string(),
+            LnP::from_ln(test.ln_p).to_string(),
+            LnP::from_ln(test.ln_p_adjusted).to_string(),
             p_kind(test.p_kind).into(),
             test.ln_e.map_or_else(|| "-".into(), |ln_e| format!("{ln_e:.1}")),
         ]
@@ -172,9 +172,9 @@ pub(super) fn student_rows(students: &[crate::report::Student]) -> Vec<Vec<Strin
             student.key.clone(),
             student.n.to_string(),
             format!("{:+.4}", student.green_excess),
-            PValue::from_ln(student.ln_p).to_string(),
+            LnP::from_ln(student.ln_p).to_string(),
             student.n_filtered.to_string(),
-            PValue::from_ln(student.ln_p_filtered).to_string(),
+            LnP::from_ln(student.ln_p_filtered).to_string(),
             decoys,
             student.rank.map_or_else(|| "-".into(), |rank| rank.to_string()),
             student.verdict.as_str().into(),
@@ -193,8 +193,8 @@ pub(super) fn document_rows(documents: &[crate::report::DocumentResult]) -> Vec<
             document.scored.to_string(),
             number(document.statistic),
             document.z.map_or_else(|| "-".into(), |z| format!("{z:.2}")),
-            PValue::from_ln(document.ln_p).to_string(),
-            PValue::from_ln(document.ln_p_adjusted).to_string(),
+            LnP::from_ln(document.ln_p).to_string(),
+            LnP::from_ln(document.ln_p_adjusted).to_string(),
             if document.evidence { "yes" } else { "no" }.into(),
         ]
     };
