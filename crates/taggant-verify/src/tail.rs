@@ -52,8 +52,12 @@
 //! returns NaN or panics.
 
 pub mod binomial;
+pub mod chernoff;
+mod compensated;
 pub mod gamma;
 pub mod mixture;
 mod quadrature;
 pub mod quantile;
+pub mod saddlepoint;
 pub mod special;
+pub mod weighted;

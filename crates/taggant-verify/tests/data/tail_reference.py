@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the reference vectors of the tail tests: tail_binomial, tail_gamma, tail_mixture and tail_special .json.
+"""Writes the reference vectors of the tail tests: tail_binomial, tail_gamma, tail_mixture, tail_weighted
+and tail_special .json.
 
     python3 tail_reference.py            write the files next to this script (half a minute)
     python3 tail_reference.py --check    compare the method with independent ones, write nothing
@@ -126,6 +127,49 @@ def gamma_lower(shape, x):
     return ln_gamma_below(shape, x) if x < shape else ln_1m_exp(ln_gamma_above(shape, x))
 
 
+# --- weighted sums of exponentials ----------------------------------------------------------------------------------
+
+
+def weighted_distinct(coefficients, x):
+    """ln P(sum a_i E_i >= x) for distinct coefficients of any sign and x >= 0: partial fractions of the Laplace transform."""
+    a = [Fraction(c) for c in coefficients]
+    total = mp.mpf(0)
+    with mp.workdps(400):
+        for i, ai in enumerate(a):
+            if ai > 0:
+                weight = Fraction(1)
+                for j, aj in enumerate(a):
+                    if j != i:
+                        weight *= ai / (ai - aj)
+                term = mp.mpf(weight.numerator) / weight.denominator
+                total += term * mp.exp(-mp.mpf(x) * ai.denominator / ai.numerator)
+        return mp.log(total)
+
+
+def weighted_two(a, m, b, n, x):
+    """ln P(a Gamma(m) + b Gamma(n) >= x) for a > b > 0: a negative binomial mixture of Gamma(m + n + k) b.
+
+    a Gamma(m) is b Gamma(m + N) with P(N = k) = C(m+k-1, k) (b/a)^m (1 - b/a)^k, and P(Gamma(s) >= y) a Poisson sum.
+    """
+    y, ratio = mp.mpf(x) / mp.mpf(b), mp.mpf(b) / mp.mpf(a)
+    weight, shape = ratio**m, m + n
+    poisson = mp.exp(-y)
+    upper = mp.mpf(0)
+    for j in range(shape):
+        upper += poisson
+        poisson *= y / (j + 1)
+    total, k = mp.mpf(0), 0
+    while True:
+        total += weight * upper
+        growth = (m + k) * (1 - ratio) / (k + 1)  # falls with k, and tails are at most 1
+        if growth < 1 and weight * growth / (1 - growth) < mp.mpf(10) ** -70 * total:
+            return mp.log(total)
+        weight *= growth
+        upper += poisson
+        poisson *= y / (shape + k + 1)
+        k += 1
+
+
 # --- mixtures, from their definitions -------------------------------------------------------------------------------
 
 
@@ -146,6 +190,8 @@ def ln_e_gamma(n, x):
 RATES = [1 / 256, 1 / 16, 1 / 4, 77 / 256, 1 / 2, 3 / 4, 255 / 256]
 SIZES = [1, 2, 3, 10, 37, 100, 1000, 10**4, 10**5, 10**6, 10**8, 10**9, 10**10]
 DEVIATIONS = [-40, -20, -8, -3, -1, 0, 0.3, 1, 3, 5, 8, 12, 20, 40, 100, 400, 1500, 5000]
+SWEEP_NEAR = [-6, -3.1, -0.2, 0.4, 2.2, 4.7, 9, 30, 170]
+SWEEP_FAR = [-30, 14, 25, 40, 90, 300, 1450]
 # Within a few standard deviations a sum at n >= 1e8 takes seconds: one deviation in so many is kept.
 THINNED = {10**8: 2, 10**9: 3, 10**10: 3}
 
@@ -172,6 +218,12 @@ def binomial_cases():
     for rate in (0.1, 1 / 3, 2 / 3, 0.001):
         for size in (50, 5000, 3 * 10**7):
             cases += [(size, rate, round(size * rate + z * (size * rate * (1 - rate)) ** 0.5)) for z in (-5, -0.1, 1, 6, 45)]
+    # Every rate j/256, each size in turn, far enough out at large sizes for the sums to be short.
+    for j in range(1, 256):
+        size, rate = 10 ** (j % 10), j / 256
+        z = SWEEP_NEAR[j % len(SWEEP_NEAR)] if size < 10**7 else SWEEP_FAR[j % len(SWEEP_FAR)]
+        k = round(size * rate + z * (size * rate * (1 - rate)) ** 0.5)
+        cases.append((size, rate, min(max(k, 0), size)))
     # Where a sum hands over to the quadrature: variances about 360.
     cases += [(1440, 0.5, 720 + shift) for shift in (-60, -2, 0, 1, 2, 40, 90)]
     cases += [(92_160, 1 / 256, 360 + shift) for shift in (-60, -2, 0, 1, 2, 40, 90)]
@@ -191,6 +243,39 @@ def gamma_cases():
     cases += [(shape, x) for shape in (0.5, 0.75) for x in (1e-300, 1e-5, 0.3, 0.5, 0.9, 1.0, 1.5, 5.0, 80.0, 1e3, 1e8)]
     cases += [(shape + 0.5, shape * factor) for shape in (1, 2, 7, 15, 80, 400) for factor in (0.03, 0.6, 1.0, 1.4, 3.0, 20.0)]
     return sorted(set(cases))
+
+
+WEIGHTED_DEVIATIONS = [-6, -4, -3, -2, -1, -0.5, 0, 0.01, 0.5, 1, 2, 3, 4, 6, 9, 14, 30, 100]
+
+
+def weighted_cases():
+    families = [
+        [(1.0, 1)],
+        [(1.0, 1), (1.25, 1)],
+        [(float(a), 1) for a in range(1, 11)],
+        [(0.5**a, 1) for a in range(10)],
+        [(a / 32, 1) for a in range(4, 36)],
+        [(3.0, 1)] + [(0.4 + a / 256, 1) for a in range(36)],
+        [(1.0, 1), (-1.0, 1)],
+        [(1.0, 1), (-1.5, 1), (2.0, 1), (-2.5, 1)],
+        [(a / 16, 1) for a in range(1, 21)] + [(-(2 * a + 1) / 32, 1) for a in range(1, 21)],
+        [(-6.0, 1)] + [(0.9 + a / 256, 1) for a in range(36)],
+        [(1.0, 5), (0.125, 45)],
+        [(1.0, 100), (0.125, 900)],
+        [(20.0, 1), (1.0, 400)],
+        [(2.0, 3), (1.0, 7)],
+    ]
+    for groups in families:
+        mean, deviation = sum(a * m for a, m in groups), sum(a * a * m for a, m in groups) ** 0.5
+        for z in WEIGHTED_DEVIATIONS:
+            x = mean + z * deviation
+            if x <= 0:
+                continue
+            if all(m == 1 for _, m in groups):
+                yield groups, x, weighted_distinct([a for a, _ in groups], x)
+            else:
+                (a, m), (b, n) = groups
+                yield groups, x, weighted_two(a, m, b, n, x)
 
 
 def mixture_cases():
@@ -232,6 +317,13 @@ def write_all():
         [
             {"shape": repr(a), "x": repr(x), "ln_upper": digits(gamma_upper(a, x)), "ln_lower": digits(gamma_lower(a, x))}
             for a, x in gamma_cases()
+        ],
+    )
+    write(
+        "tail_weighted.json",
+        [
+            {"groups": [[repr(a), m] for a, m in groups], "x": repr(x), "ln_upper": digits(ln), "ln_lower": digits(ln_1m_exp(ln))}
+            for groups, x, ln in weighted_cases()
         ],
     )
     binomial, gamma = mixture_cases()
@@ -300,6 +392,16 @@ def check():
     for a, x in [(5.0, 4.5), (5.0, 40.0), (40.0, 30.0), (361.0, 300.0), (361.0, 400.0), (7.5, 4.2), (7.5, 21.0)]:
         agree(f"gammainc {a, x}", gamma_upper(a, x), mp.log(mp.gammainc(mp.mpf(a), mp.mpf(x), mp.inf, regularized=True)))
         agree(f"gammainc {a, x}", gamma_lower(a, x), mp.log(mp.gammainc(mp.mpf(a), 0, mp.mpf(x), regularized=True)))
+    for groups, x in [([1.0, 1.25, -0.5], 4.0), ([2.0, 1.0, 0.5], 9.0)]:
+        # The density of the last value against the tail of the others, which have distinct coefficients as well.
+        *others, last = groups
+        def tail(y):
+            return mp.exp(weighted_distinct(others, y)) if y > 0 else mp.mpf(1)
+        ends = [0, x / last, 40, 200] if last > 0 else [0, 5, 20, 200]
+        integral = mp.quad(lambda e: mp.exp(-e) * tail(mp.mpf(x) - last * e), ends)
+        agree(f"weighted {groups}", weighted_distinct(groups, x), mp.log(integral))
+    exact = weighted_distinct([2.0, 1.0], 7.0)
+    agree("weighted two groups", weighted_two(2.0, 1, 1.0, 1, 7.0), exact)
     for n, p, s in [(10, 0.25, 3), (10, 1 / 256, 10), (40, 0.5, 0), (40, 77 / 256, 25)]:
         success, failure = mp.mpf(p), 1 - mp.mpf(p)
         integral = mp.quad(lambda q: (q / success) ** s * ((1 - q) / failure) ** (n - s), mp.linspace(success, 1, 9)) / failure
