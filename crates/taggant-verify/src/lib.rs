@@ -12,6 +12,7 @@
 
 pub mod caution;
 pub mod check;
+pub mod columns;
 pub mod corpus;
 pub mod decoys;
 mod error;
