@@ -1,6 +1,8 @@
 //! The slow measurements behind `docs/`: what share of unmarked text each test accuses, and what it finds of marked
 //! text. Run them by `cargo xtask calibrate [NAME]`; each prints a Markdown table and fails when a bound is broken.
 
+mod sequential;
+
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -9,7 +11,7 @@ use anyhow::{Result, bail};
 type Measurement = (&'static str, fn(&[String]) -> Result<()>);
 
 /// In the order in which a run without a name takes them.
-const MEASUREMENTS: &[Measurement] = &[];
+const MEASUREMENTS: &[Measurement] = &[("sequential", sequential::run)];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

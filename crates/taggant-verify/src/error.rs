@@ -33,4 +33,14 @@ pub(crate) enum Kind {
         "nothing to score: {tokens} tokens in all, and no document has more than the {width} that make the first context"
     )]
     NothingToScore { tokens: u64, width: usize },
+    #[error("an e-value must have a logarithm below infinity, found {found}")]
+    EValue { found: f64 },
+    #[error("the scale must be a number from 1e-150 to 1e150, found {found}")]
+    Scale { found: f64 },
+    #[error("a coefficient must be no larger than the scale {scale}, found {found}")]
+    Coefficient { found: f64, scale: f64 },
+    #[error("a score of this law is at most {largest}, found {found}")]
+    Score { found: u64, largest: u64 },
+    #[error("a weighted sum of these scores is between {low} and {high}, found {found}")]
+    Sum { found: f64, low: f64, high: f64 },
 }

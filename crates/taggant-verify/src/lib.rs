@@ -13,8 +13,11 @@
 pub mod caution;
 pub mod check;
 pub mod columns;
+pub mod confidence_sequence;
 pub mod corpus;
 pub mod decoys;
+pub mod e_process;
+pub mod e_value;
 mod error;
 pub mod ln_p;
 pub mod null;
@@ -25,6 +28,7 @@ pub mod sequence_set;
 pub mod tail;
 pub mod tally;
 pub mod verifier;
+pub mod weighted_e_process;
 
 pub use corpus::Corpus;
 pub use error::Error;

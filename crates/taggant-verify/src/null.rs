@@ -132,7 +132,7 @@ impl Null {
     }
 
     /// How many coins of which bias make the statistic, if coins it is.
-    fn coins(&self) -> Option<(u64, f64)> {
+    pub(crate) fn coins(&self) -> Option<(u64, f64)> {
         match self.law {
             Law::Bernoulli { .. } => Some((self.n, self.law.mean())),
             Law::Bits { depth } => Some((self.n.saturating_mul(depth.into()), 0.5)),

@@ -7,8 +7,8 @@
 //! P(Gamma(n, 1)    >= x)     the sum of n scores that are Exp(1) under the null     gamma
 //! ```
 //!
-//! and every planning number is the inverse of one (`quantile`), every e-value a mixture of likelihood ratios
-//! that comes down to one (`mixture`). They are pure functions of `f64` and `u64`, without state and without
+//! and every planning number is the inverse of one (`quantile`), every e-value a mixture (`mixture`) of likelihood
+//! ratios on a grid (`bet_grid`) and of one that comes down to a tail (`uniform_mixture`). They are pure functions of `f64` and `u64`, without state and without
 //! allocation, and they call the `libm` crate instead of the platform's library, so the same input gives the
 //! same bytes everywhere.
 //!
@@ -51,6 +51,7 @@
 //! scores, describes no experiment; it gives ln P = 0, the value that supports no claim. No function here
 //! returns NaN or panics.
 
+pub mod bet_grid;
 pub mod binomial;
 pub mod chernoff;
 mod compensated;
@@ -61,3 +62,4 @@ pub mod quantile;
 pub mod saddlepoint;
 pub mod special;
 pub mod weighted;
+pub mod uniform_mixture;

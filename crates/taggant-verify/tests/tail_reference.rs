@@ -9,7 +9,7 @@
 //!   as 700 with the error above, so this cannot be better than 700 times the first bound.
 
 use serde_json::Value;
-use taggant_verify::tail::{binomial, gamma, mixture, special};
+use taggant_verify::tail::{binomial, gamma, mixture, special, uniform_mixture};
 
 /// Relative to max(1, |ln P|); see the module docs.
 const TOLERANCE: f64 = 1e-14;
@@ -120,17 +120,21 @@ fn gamma_tails_match_the_reference() {
 fn e_values_match_the_reference() {
     let (mut counts, mut sums) = (Worst::default(), Worst::default());
     for row in rows(include_str!("data/tail_mixture.json")) {
-        let (n, ln_e) = (count(&row, "n"), real(&row, "ln_e"));
+        let (n, ln_uniform, ln_e) = (count(&row, "n"), real(&row, "ln_uniform"), real(&row, "ln_e"));
         if row["p"].is_string() {
             let (p, s) = (real(&row, "p"), count(&row, "s"));
-            counts.check(&format!("e n={n} p={p:?} s={s}"), mixture::ln_e_binomial(n, p, s), ln_e);
+            let what = format!("n={n} p={p:?} s={s}");
+            counts.check(&format!("uniform {what}"), uniform_mixture::ln_e_binomial(n, p, s), ln_uniform);
+            counts.check(&format!("e {what}"), mixture::ln_e_binomial(n, p, s), ln_e);
         } else {
             let x = real(&row, "x");
-            sums.check(&format!("e n={n} x={x:?}"), mixture::ln_e_gamma(n, x), ln_e);
+            let what = format!("n={n} x={x:?}");
+            sums.check(&format!("uniform {what}"), uniform_mixture::ln_e_gamma(n, x), ln_uniform);
+            sums.check(&format!("e {what}"), mixture::ln_e_gamma(n, x), ln_e);
         }
     }
     println!("{counts:#?}\n{sums:#?}");
-    assert!(counts.cases >= 100 && sums.cases >= 50);
+    assert!(counts.cases >= 300 && sums.cases >= 120);
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub(super) fn lower_ratio(n: u64, p: f64, k: u64) -> f64 {
 }
 
 /// k - n p, rounded once.
-pub(super) fn successes_beyond_mean(n: u64, p: f64, k: u64) -> f64 {
+pub(crate) fn successes_beyond_mean(n: u64, p: f64, k: u64) -> f64 {
     let (n, k) = (n as f64, k as f64);
     let product = n * p;
     let product_error = libm::fma(n, p, -product);

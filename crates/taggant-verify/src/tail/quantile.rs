@@ -90,7 +90,7 @@ pub fn gamma_scale_at_power(shape: f64, x: f64, ln_power: f64) -> f64 {
 /// is none.
 ///
 /// The bit patterns of nonnegative floats are in the order of their values.
-fn smallest_f64(last: f64, holds: impl Fn(f64) -> bool) -> f64 {
+pub(crate) fn smallest_f64(last: f64, holds: impl Fn(f64) -> bool) -> f64 {
     f64::from_bits(smallest(0, last.to_bits(), |bits| holds(f64::from_bits(bits))))
 }
 

@@ -143,7 +143,7 @@ pub(super) fn ln_lattice(n: f64, a: f64, b: f64) -> f64 {
 /// ```
 ///
 /// Source: DLMF 4.6.6 with a = 1. Range: t > -1.
-pub(super) fn log1p_remainder(t: f64) -> f64 {
+pub(crate) fn log1p_remainder(t: f64) -> f64 {
     if t.abs() > 0.5 {
         return t - libm::log1p(t);
     }
@@ -161,7 +161,7 @@ pub(super) fn log1p_remainder(t: f64) -> f64 {
 }
 
 /// e^t - 1 - t, which is t^2/2 near 0, with a small relative error: its own series for |t| < 1/2.
-pub(super) fn expm1_remainder(t: f64) -> f64 {
+pub(crate) fn expm1_remainder(t: f64) -> f64 {
     if t.abs() > 0.5 {
         return libm::expm1(t) - t;
     }
@@ -184,7 +184,7 @@ fn stirling_series(x: f64) -> f64 {
 }
 
 /// ln(2 pi).
-pub(super) const LN_2PI: f64 = 1.837_877_066_409_345_6;
+pub(crate) const LN_2PI: f64 = 1.837_877_066_409_345_6;
 
 /// A term of a series that starts near 1 and falls: below this it no longer changes the sum. 2^-57.
 pub(super) const NEGLIGIBLE: f64 = 6.938_893_903_907_228e-18;

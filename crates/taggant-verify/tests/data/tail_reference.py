@@ -173,16 +173,38 @@ def weighted_two(a, m, b, n, x):
 # --- mixtures, from their definitions -------------------------------------------------------------------------------
 
 
-def ln_e_binomial(n, p, s):
+def ln_uniform_binomial(n, p, s):
     success, failure = mp.mpf(p), 1 - mp.mpf(p)
     ln_beta = mp.loggamma(s + 1) + mp.loggamma(n - s + 1) - mp.loggamma(n + 2)
     return ln_beta + binomial_lower(n + 1, p, s) - mp.log(failure) - s * mp.log(success) - (n - s) * mp.log(failure)
 
 
-def ln_e_gamma(n, x):
+def ln_uniform_gamma(n, x):
     if x == 0:
         return -mp.log(mp.mpf(n + 1))
     return mp.mpf(x) - (n + 1) * mp.log(mp.mpf(x)) + mp.loggamma(n + 1) + gamma_lower(float(n + 1), x)
+
+
+EFFECTS = [mp.mpf(2) ** (-mp.mpf(step) / 2) for step in range(-6, 29)]
+
+
+def mix(ln_uniform, ln_ratios):
+    """1/4 of the uniform mixture and 3/4 of the mean of the likelihood ratios."""
+    mean = mp.fsum(mp.exp(ln) for ln in ln_ratios) / len(ln_ratios)
+    return mp.log(mp.exp(ln_uniform) / 4 + mean * 3 / 4)
+
+
+def ln_e_binomial(n, p, s):
+    null = mp.mpf(p)
+    rates = [null + effect * mp.sqrt(null * (1 - null)) for effect in EFFECTS]
+    rates = [rate for rate in rates if rate - null <= mp.mpf(15) / 16 * (1 - null)]
+    ln_ratios = [s * mp.log(rate / null) + (n - s) * mp.log((1 - rate) / (1 - null)) for rate in rates]
+    return mix(ln_uniform_binomial(n, p, s), ln_ratios)
+
+
+def ln_e_gamma(n, x):
+    rates = [1 / (1 + effect) for effect in EFFECTS]
+    return mix(ln_uniform_gamma(n, x), [n * mp.log(rate) + (1 - rate) * mp.mpf(x) for rate in rates])
 
 
 # --- cases ----------------------------------------------------------------------------------------------------------
@@ -329,8 +351,20 @@ def write_all():
     binomial, gamma = mixture_cases()
     write(
         "tail_mixture.json",
-        [{"n": n, "p": repr(p), "s": s, "ln_e": digits(ln_e_binomial(n, p, s))} for n, p, s in binomial]
-        + [{"n": n, "x": repr(x), "ln_e": digits(ln_e_gamma(n, x))} for n, x in gamma],
+        [
+            {
+                "n": n,
+                "p": repr(p),
+                "s": s,
+                "ln_uniform": digits(ln_uniform_binomial(n, p, s)),
+                "ln_e": digits(ln_e_binomial(n, p, s)),
+            }
+            for n, p, s in binomial
+        ]
+        + [
+            {"n": n, "x": repr(x), "ln_uniform": digits(ln_uniform_gamma(n, x)), "ln_e": digits(ln_e_gamma(n, x))}
+            for n, x in gamma
+        ],
     )
     write(
         "tail_special.json",
@@ -405,10 +439,10 @@ def check():
     for n, p, s in [(10, 0.25, 3), (10, 1 / 256, 10), (40, 0.5, 0), (40, 77 / 256, 25)]:
         success, failure = mp.mpf(p), 1 - mp.mpf(p)
         integral = mp.quad(lambda q: (q / success) ** s * ((1 - q) / failure) ** (n - s), mp.linspace(success, 1, 9)) / failure
-        agree(f"mixture {n, p, s}", ln_e_binomial(n, p, s), mp.log(integral))
+        agree(f"mixture {n, p, s}", ln_uniform_binomial(n, p, s), mp.log(integral))
     for n, x in [(3, 2.0), (10, 25.0), (10, 0.5), (30, 31.0)]:
         integral = mp.quad(lambda rate: rate**n * mp.exp((1 - rate) * mp.mpf(x)), mp.linspace(0, 1, 9))
-        agree(f"mixture {n, x}", ln_e_gamma(n, x), mp.log(integral))
+        agree(f"mixture {n, x}", ln_uniform_gamma(n, x), mp.log(integral))
     print("all agree to 55 digits")
     check_quadrature()
 
