@@ -2,6 +2,7 @@
 //! text. Run them by `cargo xtask calibrate [NAME]`; each prints a Markdown table and fails when a bound is broken.
 
 mod sequential;
+mod spans;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ type Measurement = (&'static str, fn(&[String]) -> Result<()>);
 
 /// In the order in which a run without a name takes them.
 const MEASUREMENTS: &[Measurement] = &[("sequential", sequential::run)];
+const MEASUREMENTS: &[Measurement] = &[("spans", spans::run)];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

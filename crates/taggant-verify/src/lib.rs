@@ -25,6 +25,7 @@ pub mod p_value;
 pub mod render;
 pub mod report;
 pub mod sequence_set;
+pub mod spans;
 pub mod tail;
 pub mod tally;
 pub mod verifier;
