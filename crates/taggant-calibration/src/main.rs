@@ -8,12 +8,15 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+mod effect;
+
 /// A measurement: its name, and what runs it.
 type Measurement = (&'static str, fn(&[String]) -> Result<()>);
 
 /// In the order in which a run without a name takes them.
 const MEASUREMENTS: &[Measurement] = &[("sequential", sequential::run)];
 const MEASUREMENTS: &[Measurement] = &[("spans", spans::run)];
+const MEASUREMENTS: &[Measurement] = &[("effect", effect::run)];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

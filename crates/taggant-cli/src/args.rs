@@ -1,5 +1,6 @@
 //! The flags. One name per idea: those of the profile and the report.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Report(ReportArgs),
     Selftest(SelftestArgs),
+    Plan(PlanArgs),
 }
 
 /// The whole chain on embedded text: teacher, marked output, students trained on it, verdicts.
@@ -275,4 +277,62 @@ pub(crate) enum Format {
     Json,
     Md,
     Html,
+}
+
+/// How many tokens or queries a claim needs, or what effect a number of tokens can show.
+///
+/// The effect is the excess of the mark in the text under test, the same at every input; it is not the marked share of
+/// what a model was trained on. Needs no key.
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("asked").required(true).args(["effect", "excess", "tokens"])))]
+pub(crate) struct PlanArgs {
+    /// The public profile, TOML, instead of --scheme.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scheme", "gamma", "depth"])]
+    pub(crate) profile: Option<PathBuf>,
+    /// How the mark is made [default: green].
+    #[arg(long, value_enum)]
+    pub(crate) scheme: Option<SchemeArg>,
+    /// The green share: j/2, j/4, j/16 or j/256 [default: 1/4; green only].
+    #[arg(long, value_name = "J/N")]
+    pub(crate) gamma: Option<String>,
+    /// How many layers, 1 to 32 [default: 30; tournament only].
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<u64>,
+    /// The effect to see, in standard deviations of one value.
+    #[arg(long, value_name = "SD")]
+    pub(crate) effect: Option<f64>,
+    /// The effect as an excess for each distinct input: green tokens, nats or one-bits beyond those of unmarked text.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) excess: Option<f64>,
+    /// Asks what effect so many tokens can show.
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens: Option<u64>,
+    /// The level of the claim, over all hypotheses.
+    #[arg(long, value_name = "A", default_value = "1e-6")]
+    pub(crate) alpha: f64,
+    /// The probability of seeing the effect, 0.5 to 0.99.
+    #[arg(long, value_name = "P", default_value_t = 0.9)]
+    pub(crate) power: f64,
+    /// How many tests share the claim: keys, profiles, channels, suspects.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) hypotheses: NonZeroU64,
+    /// Tokens in an answer to one query.
+    #[arg(long, value_name = "N", default_value = "300")]
+    pub(crate) answer_tokens: NonZeroU64,
+    /// Distinct inputs for each token. 0.74 was found for context width 2 in 142,000 tokens; it falls as the text grows.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.74)]
+    pub(crate) unique_share: f64,
+    /// Adds what a score statistic with a reference model needs: the mean of 1 - sum p(x)^2 over positions.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) informative_share: Option<f64>,
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+    pub(crate) format: PlanFormat,
+}
+
+/// A rendering of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    Table,
+    Json,
 }

@@ -3,6 +3,7 @@
 pub(crate) mod demo;
 pub(crate) mod generate;
 pub(crate) mod keygen;
+pub(crate) mod plan;
 pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod selftest;

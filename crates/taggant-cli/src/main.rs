@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => cmd::verify::run(args),
         Command::Report(args) => cmd::report::run(args),
         Command::Selftest(args) => cmd::selftest::run(args),
+        Command::Plan(args) => cmd::plan::run(args),
     };
     match status {
         Ok(status) => status.into(),

@@ -15,6 +15,8 @@ use crate::sequence_set::SequenceSet;
 pub struct Corpus {
     ngrams: SequenceSet,
     multiplicities: Vec<u64>,
+    /// How many distinct n-grams there were after each document.
+    ends: Vec<usize>,
     counts: Counts,
 }
 
@@ -42,6 +44,7 @@ impl Corpus {
         Self {
             ngrams: SequenceSet::new(rule.width.len() + 1),
             multiplicities: Vec::new(),
+            ends: Vec::new(),
             counts: Counts { dropped, ..Counts::default() },
         }
     }
@@ -58,6 +61,7 @@ impl Corpus {
             }
             self.multiplicities[at] += 1;
         }
+        self.ends.push(self.ngrams.len());
         let (n_tokens, n_scored) = (tokens.len() as u64, windows.len() as u64);
         self.counts.documents += 1;
         self.counts.tokens += n_tokens;
@@ -77,6 +81,16 @@ impl Corpus {
     #[must_use]
     pub fn ngrams(&self) -> Ngrams<'_> {
         Ngrams::packed(self.ngrams.tokens(), self.ngrams.length())
+    }
+
+    /// The n-grams that no document before this one held, in order, document by document: one batch each, which may be
+    /// empty. Laid end to end they are [`ngrams`](Self::ngrams).
+    pub fn fresh_ngrams(&self) -> impl ExactSizeIterator<Item = Ngrams<'_>> {
+        let (tokens, length) = (self.ngrams.tokens(), self.ngrams.length());
+        (0..self.ends.len()).map(move |document| {
+            let first = if document == 0 { 0 } else { self.ends[document - 1] };
+            Ngrams::packed(&tokens[first * length..self.ends[document] * length], length)
+        })
     }
 
     /// By how much repetition would have inflated the variance: sum m^2 / sum m over multiplicities m.

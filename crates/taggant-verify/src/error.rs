@@ -21,6 +21,10 @@ pub(crate) enum Kind {
     Alpha { found: f64 },
     #[error("the smallest effect must be a number above 0, found {found}")]
     MinEffect { found: f64 },
+    #[error("power must be at least 0.5 and at most 0.99, and above alpha, found {found}")]
+    Power { found: f64 },
+    #[error("the unique share must be above 0 and at most 1, found {found}")]
+    UniqueShare { found: f64 },
     #[error("the corpus was read with contexts of {found} tokens, those of this mark hold {expected}")]
     CorpusWidth { expected: usize, found: usize },
     #[error(

@@ -45,6 +45,22 @@ pub fn binomial_rate_at_power(n: u64, k: u64, ln_power: f64) -> f64 {
     smallest_f64(1.0, |q| binomial::ln_upper(n, q, k) >= ln_power)
 }
 
+/// The success rate at which `k` successes or fewer have the given probability: q with P(Bin(n,q) <= k) = tail.
+///
+/// ```text
+/// q = min { q : ln_lower(n, q, k) <= ln_tail }
+/// ```
+///
+/// Source: the upper bound of Clopper and Pearson 1934; [`binomial_rate_at_power`] is the lower one. Not taken as 1
+/// minus that of the failures, which would lose a small q.
+///
+/// Range: n up to 2^53; at most 62 tails. Relative error: below 1e-12.
+/// Edges: 0 for ln_tail >= 0; 1 for k >= n, for ln_tail = -inf, or if `ln_tail` is NaN.
+#[must_use]
+pub fn binomial_rate_at_lower_tail(n: u64, k: u64, ln_tail: f64) -> f64 {
+    smallest_f64(1.0, |q| binomial::ln_lower(n, q, k) <= ln_tail)
+}
+
 /// The smallest sum of scores that is significant at level alpha: the x with P(Gamma(shape) >= x) = alpha.
 ///
 /// ```text
@@ -86,6 +102,27 @@ pub fn gamma_scale_at_power(shape: f64, x: f64, ln_power: f64) -> f64 {
     x / gamma_critical(shape, ln_power)
 }
 
+/// The scale at which a sum of `x` or less has the given probability: s with P(s Gamma(shape) <= x) = tail.
+///
+/// ```text
+/// s = x / y,      P(Gamma(shape) <= y) = tail
+/// ```
+///
+/// Range and error: those of [`gamma_critical`].
+/// Edges: 0 for x <= 0; +inf for ln_tail = -inf, for x = inf, for shape 0 or one that is none, or for NaN; 0 for ln_tail
+/// >= 0 and finite x.
+#[must_use]
+pub fn gamma_scale_at_lower_tail(shape: f64, x: f64, ln_tail: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    let is_unreachable = shape == 0.0 || x == f64::INFINITY || ln_tail == f64::NEG_INFINITY;
+    if is_unreachable || x.is_nan() || !gamma::is_shape(shape) || ln_tail.is_nan() {
+        return f64::INFINITY;
+    }
+    x / smallest_f64(f64::INFINITY, |y| gamma::ln_lower(shape, y) >= ln_tail)
+}
+
 /// The smallest nonnegative `f64` up to `last` at which `holds` is true, if it is monotone; `last` if there
 /// is none.
 ///
@@ -95,7 +132,7 @@ pub(crate) fn smallest_f64(last: f64, holds: impl Fn(f64) -> bool) -> f64 {
 }
 
 /// The smallest number from `first` to `last` at which `holds` is true, if it is monotone; `last` if there is none.
-fn smallest(first: u64, last: u64, holds: impl Fn(u64) -> bool) -> u64 {
+pub(crate) fn smallest(first: u64, last: u64, holds: impl Fn(u64) -> bool) -> u64 {
     let (mut first, mut last) = (first, last);
     while first < last {
         let middle = first + (last - first) / 2;
