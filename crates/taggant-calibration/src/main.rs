@@ -1,6 +1,7 @@
 //! The slow measurements behind `docs/`: what share of unmarked text each test accuses, and what it finds of marked
 //! text. Run them by `cargo xtask calibrate [NAME]`; each prints a Markdown table and fails when a bound is broken.
 
+mod effect;
 mod sequential;
 mod spans;
 
@@ -8,15 +9,13 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-mod effect;
 
 /// A measurement: its name, and what runs it.
 type Measurement = (&'static str, fn(&[String]) -> Result<()>);
 
 /// In the order in which a run without a name takes them.
-const MEASUREMENTS: &[Measurement] = &[("sequential", sequential::run)];
-const MEASUREMENTS: &[Measurement] = &[("spans", spans::run)];
-const MEASUREMENTS: &[Measurement] = &[("effect", effect::run)];
+const MEASUREMENTS: &[Measurement] =
+    &[("sequential", sequential::run), ("spans", spans::run), ("effect", effect::run)];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
