@@ -11,12 +11,28 @@ use crate::source::{Format, Source};
 use crate::tokenizer::Tokenizer;
 
 /// One document of a corpus.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Document {
     /// Its id: the row's own, or `file:line`, or the file's name for plain text.
     pub id: String,
+    /// Where it was found: the file, and the line of a row.
+    pub at: String,
     /// Its tokens.
     pub tokens: Vec<TokenId>,
+    /// A weight for each token, where [`Fields::weights`] asks for them.
+    pub weights: Option<Vec<f64>>,
+    /// The text it was encoded from, where [`Options::keep_text`] asks for it; rows of tokens have none.
+    pub text: Option<EncodedText>,
+}
+
+/// A text and where its tokens lie in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedText {
+    /// The text, without a byte order mark.
+    pub text: String,
+    /// The bytes of each token, half-open.
+    pub offsets: Vec<(usize, usize)>,
 }
 
 /// How a corpus is to be read.
@@ -30,6 +46,8 @@ pub struct Options {
     pub skip_bad: bool,
     /// What turns text into tokens; rows of tokens need none.
     pub tokenizer: Option<Tokenizer>,
+    /// Hand over the text of each document with its tokens.
+    pub keep_text: bool,
 }
 
 /// What was met on the way.
@@ -74,7 +92,10 @@ pub fn read(
                 on_bytes(bytes.len() as u64);
                 let text = text(bytes, &at)?;
                 let text = without_mark(text, &mut summary);
-                let row = Row { id: Some(source.short_name()), content: Content::Text(text) };
+                if let Some(field) = &options.fields.weights {
+                    return Err(Kind::NoWeights { at, field: field.clone() }.into());
+                }
+                let row = Row { id: Some(source.short_name()), content: Content::Text(text), weights: None };
                 batch.push(at, row, &mut summary, &mut on_document)?;
             }
             Format::Jsonl => {
@@ -142,17 +163,22 @@ impl Batch<'_> {
         self.text_len = 0;
         let tokenizer = self.options.tokenizer.as_ref();
         let encode = |(at, row): (String, Row)| -> Result<(Document, bool), Error> {
-            let id = row.id.unwrap_or_default();
-            match (row.content, tokenizer) {
-                (Content::Tokens(tokens), _) => Ok((Document { id, tokens }, false)),
-                (Content::Text(text), Some(tokenizer)) => {
-                    Ok((Document { id, tokens: tokenizer.encode(&text, &at)? }, true))
+            let is_text = matches!(&row.content, Content::Text(_)) && tokenizer.is_some();
+            let (tokens, text) = match (row.content, tokenizer) {
+                (Content::Tokens(tokens), _) => (tokens, None),
+                (Content::Text(text), Some(tokenizer)) if self.options.keep_text => {
+                    let (tokens, offsets) = tokenizer.encode_with_offsets(&text, &at)?;
+                    (tokens, Some(EncodedText { text, offsets }))
                 }
-                (Content::Text(text), None) if text.is_empty() => {
-                    Ok((Document { id, tokens: Vec::new() }, false))
-                }
-                (Content::Text(_), None) => Err(Kind::NoTokenizer { at }.into()),
+                (Content::Text(text), Some(tokenizer)) => (tokenizer.encode(&text, &at)?, None),
+                (Content::Text(text), None) if text.is_empty() => (Vec::new(), None),
+                (Content::Text(_), None) => return Err(Kind::NoTokenizer { at }.into()),
+            };
+            if let Some(weights) = row.weights.as_ref().map(Vec::len).filter(|n| *n != tokens.len()) {
+                return Err(Kind::Weights { at, weights, tokens: tokens.len() }.into());
             }
+            let id = row.id.unwrap_or_default();
+            Ok((Document { id, at, tokens, weights: row.weights, text }, is_text))
         };
         let rows = std::mem::take(&mut self.rows);
         let encoded: Vec<Result<(Document, bool), Error>> = rows.into_par_iter().map(encode).collect();
@@ -177,6 +203,12 @@ fn row(
     let text = str::from_utf8(marked.unwrap_or(line))
         .map_err(|error| Kind::NotText { at: at.to_owned(), byte: error.valid_up_to() })?;
     let row = parse(text, &options.fields).map_err(|message| Kind::Row { at: at.to_owned(), message })?;
+    if let (Content::Tokens(tokens), Some(weights)) = (&row.content, &row.weights)
+        && tokens.len() != weights.len()
+    {
+        let (tokens, weights) = (tokens.len(), weights.len());
+        return Err(Kind::Weights { at: at.to_owned(), tokens, weights }.into());
+    }
     summary.byte_order_marks += u64::from(marked.is_some());
     Ok(match row.content {
         Content::Text(text) => Row { content: Content::Text(without_mark(text, summary)), ..row },

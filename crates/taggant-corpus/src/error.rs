@@ -27,6 +27,10 @@ pub(crate) enum Kind {
     Row { at: String, message: String },
     #[error("{at}: this row has text and no tokens; name the tokenizer with --tokenizer tokenizer.json")]
     NoTokenizer { at: String },
+    #[error("{at}: {tokens} tokens and {weights} weights; expected one weight for each token")]
+    Weights { at: String, tokens: usize, weights: usize },
+    #[error("{at}: plain text has no field `{field}` with weights; put them in rows of jsonl")]
+    NoWeights { at: String, field: String },
     #[error("{at}: not a tokenizer.json: {message}")]
     Tokenizer { at: String, message: String },
     #[error("{at}: the text cannot be tokenized: {message}")]

@@ -10,7 +10,7 @@ mod row;
 mod source;
 mod tokenizer;
 
-pub use documents::{Document, Options, Summary, read};
+pub use documents::{Document, EncodedText, Options, Summary, read};
 pub use error::Error;
 pub use row::Fields;
 pub use source::{Format, Source};

@@ -16,11 +16,13 @@ pub struct Fields {
     pub tokens: String,
     /// The field with the id, a string or a whole number.
     pub id: String,
+    /// The field with a weight for each token, an array of numbers; `None` reads none.
+    pub weights: Option<String>,
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { text: "text".into(), tokens: "tokens".into(), id: "id".into() }
+        Self { text: "text".into(), tokens: "tokens".into(), id: "id".into(), weights: None }
     }
 }
 
@@ -32,10 +34,11 @@ pub(crate) enum Content {
 }
 
 /// A row and its id, if it has one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     pub(crate) id: Option<String>,
     pub(crate) content: Content,
+    pub(crate) weights: Option<Vec<f64>>,
 }
 
 /// Reads one line of jsonl. The message of an error is about the line and never shows its text.
@@ -54,7 +57,18 @@ pub(crate) fn parse(line: &str, fields: &Fields) -> Result<Row, String> {
             return Err(format!("expected a field `{}` or `{}`, found neither", fields.text, fields.tokens));
         }
     };
-    Ok(Row { id, content })
+    let weights = match &fields.weights {
+        None => None,
+        Some(name) => match field(name) {
+            None => return Err(format!("expected a field `{name}` with a weight for each token")),
+            Some(weights) => Some(parse_weights(weights.get(), name)?),
+        },
+    };
+    Ok(Row { id, content, weights })
+}
+
+fn parse_weights(json: &str, field: &str) -> Result<Vec<f64>, String> {
+    serde_json::from_str(json).map_err(|_| format!("field `{field}` is not an array of numbers"))
 }
 
 fn id(json: &str, field: &str) -> Result<String, String> {
@@ -125,6 +139,18 @@ mod tests {
         check(r#"[1]"#, Err("expected a JSON object"));
         check(r#"{"text": "x""#, Err("not valid JSON"));
         check("", Err("not valid JSON"));
+    }
+
+    #[test]
+    fn weights_are_read_where_they_are_asked_for() {
+        let fields = Fields { weights: Some("w".into()), ..Fields::default() };
+        let row = parse(r#"{"tokens": [1, 2], "w": [0.5, 3]}"#, &fields).unwrap();
+        assert_eq!(row.weights, Some(vec![0.5, 3.0]));
+        assert_eq!(parse(r#"{"tokens": [1], "w": [1]}"#, &Fields::default()).unwrap().weights, None);
+        for wrong in [r#"{"tokens": [1]}"#, r#"{"tokens": [1], "w": "1"}"#, r#"{"tokens": [1], "w": [null]}"#]
+        {
+            assert!(parse(wrong, &fields).unwrap_err().contains("`w`"), "{wrong}");
+        }
     }
 
     #[test]

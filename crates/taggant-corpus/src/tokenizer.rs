@@ -55,7 +55,20 @@ impl Tokenizer {
 
     /// The ids of a text, without special tokens.
     pub(crate) fn encode(&self, text: &str, at: &str) -> Result<Vec<TokenId>, Error> {
-        let fault = |error: tokenizers::Error| Kind::Encode { at: at.to_owned(), message: error.to_string() };
-        Ok(self.inner.encode_fast(text, false).map_err(fault)?.get_ids().to_vec())
+        let encoding = self.inner.encode_fast(text, false).map_err(|error| fault(&error, at))?;
+        Ok(encoding.get_ids().to_vec())
     }
+
+    /// The ids of a text, and the bytes of the text that each stands for.
+    pub(crate) fn encode_with_offsets(&self, text: &str, at: &str) -> Result<(Vec<TokenId>, Offsets), Error> {
+        let encoding = self.inner.encode(text, false).map_err(|error| fault(&error, at))?;
+        Ok((encoding.get_ids().to_vec(), encoding.get_offsets().to_vec()))
+    }
+}
+
+/// The bytes of each token, half-open.
+pub(crate) type Offsets = Vec<(usize, usize)>;
+
+fn fault(error: &tokenizers::Error, at: &str) -> Error {
+    Kind::Encode { at: at.to_owned(), message: error.to_string() }.into()
 }

@@ -36,8 +36,9 @@ fn documents(argument: &str, options: &Options) -> Result<(Vec<Document>, Summar
     Ok((documents, summary))
 }
 
-fn document(id: &str, tokens: &[u32]) -> Document {
-    Document { id: id.into(), tokens: tokens.to_vec() }
+/// What of a document the comparisons look at.
+fn plain(documents: &[Document]) -> Vec<(&str, &[u32])> {
+    documents.iter().map(|document| (&document.id[..], &document.tokens[..])).collect()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -52,9 +53,11 @@ fn text_and_tokens_come_in_order_and_truncation_is_off() {
     let lines = "{\"text\": \"a b c a\", \"id\": \"first\"}\n\n{\"tokens\": [7, 8]}\r\n  \n{\"text\": \"\"}";
     let path = write(folder.path(), "rows.jsonl", lines.as_bytes());
     let (found, summary) = documents(&path, &options()).unwrap();
-    let expected =
-        [document("first", &[1, 2, 3, 1]), document("rows.jsonl:3", &[7, 8]), document("rows.jsonl:5", &[])];
-    assert_eq!(found, expected);
+    let expected: [(&str, &[u32]); 3] =
+        [("first", &[1, 2, 3, 1]), ("rows.jsonl:3", &[7, 8]), ("rows.jsonl:5", &[])];
+    assert_eq!(plain(&found), expected);
+    assert!(found.iter().all(|document| document.text.is_none() && document.weights.is_none()));
+    assert_eq!(found[1].at, format!("{path}:3"));
     assert_eq!((summary.documents, summary.encoded, summary.skipped_lines), (3, 2, 0));
 }
 
@@ -141,4 +144,40 @@ fn a_file_that_is_no_tokenizer_is_refused_in_one_line() {
         let message = Tokenizer::from_bytes(bytes, "t.json").unwrap_err().to_string();
         assert!(message.starts_with("t.json: not a tokenizer.json") && !message.contains('\n'), "{message}");
     }
+}
+
+#[test]
+fn text_is_handed_over_with_the_bytes_of_each_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(
+        folder.path(),
+        "rows.jsonl",
+        "{\"text\": \"\\ufeffa  \u{e9} c\"}\n{\"tokens\": [1]}".as_bytes(),
+    );
+    let options = Options { keep_text: true, ..options() };
+    let (found, _) = documents(&path, &options).unwrap();
+    let encoded = found[0].text.as_ref().unwrap();
+    assert_eq!(encoded.text, "a  \u{e9} c");
+    // The accented letter takes two bytes.
+    assert_eq!(encoded.offsets, [(0, 1), (3, 5), (6, 7)]);
+    assert_eq!(found[0].tokens, [1, 0, 3]);
+    assert_eq!(found[1].text, None);
+}
+
+#[test]
+fn weights_go_with_tokens_one_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.fields.weights = Some("w".into());
+    let good = write(folder.path(), "good.jsonl", br#"{"text": "a b", "w": [1, 0.25]}"#);
+    assert_eq!(documents(&good, &options).unwrap().0[0].weights, Some(vec![1.0, 0.25]));
+    let check = |name: &str, text: &str, words: &str| {
+        let error =
+            documents(&write(folder.path(), name, text.as_bytes()), &options).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains(name), "{error}");
+    };
+    check("few.jsonl", r#"{"tokens": [1, 2], "w": [1]}"#, "few.jsonl:1: 2 tokens and 1 weights");
+    check("text.jsonl", r#"{"text": "a b c", "w": [1]}"#, "text.jsonl:1: 3 tokens and 1 weights");
+    check("none.jsonl", r#"{"tokens": [1, 2]}"#, "none.jsonl:1: expected a field `w`");
+    check("plain.txt", "a b", "plain.txt: plain text has no field `w`");
 }
