@@ -19,7 +19,7 @@ use taggant::law::Law;
 use taggant::reader::{ContextRule, Identity, Input, Ngrams, Reader, Reading};
 use taggant::{ContextWidth, Name, TokenId};
 use taggant_verify::render::table;
-use taggant_verify::{Corpus, Plan, Subject, Verdict, Verifier};
+use taggant_verify::{Corpus, Evidence, Plan, Subject, Verdict, Verifier};
 
 /// The foreign mark under one key.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ fn verify(what: &str, reader: &MinHash, texts: &[Vec<TokenId>]) -> Result<Verdic
     let decoy = |n| -> Box<dyn Reader> {
         Box::new(MinHash::new(hash(DECOYS, VALUE, n)).expect("the channel's name is a name"))
     };
-    let report = verifier.test(&corpus, None, subject, &decoy)?;
+    let report = verifier.test(Evidence::new(&corpus), subject, &decoy)?;
     println!("{what}");
     let table = table(&report);
     for line in table.lines().filter(|line| line.starts_with("verdict") || line.contains("calibration")) {

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     Generate(GenerateArgs),
     Verify(VerifyArgs),
+    Calibrate(CalibrateArgs),
+    Explain(ExplainArgs),
     Report(ReportArgs),
     Selftest(SelftestArgs),
     Plan(PlanArgs),
@@ -167,25 +169,106 @@ pub(crate) struct VerifyArgs {
     pub(crate) inputs: Vec<String>,
     #[command(flatten)]
     pub(crate) mark: MarkArgs,
-    /// What turns text into tokens: a tokenizer.json, or `embedded` for that of `generate`.
-    #[arg(long, value_name = "FILE|embedded")]
-    pub(crate) tokenizer: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
     /// Adds a test on contexts that were served: the log, as a corpus. It must be all that was served, or a part
     /// chosen without regard to what was written. Repeatable.
     #[arg(long, value_name = "INPUT")]
     pub(crate) served: Vec<String>,
+    /// Adds a test in which each (context, token) counts by the largest weight of its occurrences: a jsonl field with
+    /// a number for each token, computed without the key (from the entropy under a model, say).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) weights_field: Option<String>,
     /// The level of the verdict.
     #[arg(long, value_name = "A", default_value = "1e-6")]
     pub(crate) alpha: f64,
     /// The effect, in standard deviations of one value, that `no-evidence` must have been able to see.
     #[arg(long, value_name = "EFFECT", default_value_t = 0.1)]
     pub(crate) min_effect: f64,
-    /// Adds a result for each document, de-duplicated within itself and adjusted by Holm.
+    /// How many runs like this one share alpha, this one included: keys, profiles or weights tried on the same text. Every
+    /// adjusted p is multiplied by it.
+    #[arg(long, value_name = "N", default_value_t = std::num::NonZeroU64::MIN)]
+    pub(crate) hypotheses: std::num::NonZeroU64,
+    /// Adds a result for each document, de-duplicated within itself and adjusted by Holm, and where in it the mark is.
     #[arg(long)]
     pub(crate) per_document: bool,
-    /// Fresh secrets that stand beside the result as a check.
+    /// Fresh secrets, through the real pseudorandom function, that stand beside the result as a check.
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub(crate) decoys: u64,
+    /// Simulated keys that stand beside the result as a picture.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(..=MOST_COLUMNS))]
+    pub(crate) columns: u64,
+    /// Says the verdict in the exit status: 1 evidence, 4 inconclusive, 5 invalid.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+    /// Writes the report to a file too: .json, .md, .html or .txt. Repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+}
+
+/// Shows the null on your own text: what the test says of it under thousands of random keys.
+///
+/// No key of yours is needed: every key is fresh and has nothing to do with the text, marked or not. So p must be uniform, z
+/// must have mean 0 and standard deviation 1, and p must fall below alpha as often as alpha says; the table says what could
+/// happen by chance. It tests the test on text like yours, repeats and all; it does not say whether the text is marked.
+#[derive(Args, Debug)]
+pub(crate) struct CalibrateArgs {
+    /// Files, folders, patterns, or - for standard input.
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// The public profile, TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    /// How many random keys.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
+    pub(crate) keys: u64,
+    /// Calibrates the test on served contexts: a log, as a corpus, of text marked under none of these keys. That a log of the
+    /// tested key itself does no harm is not shown so; docs/calibration.md measures it.
+    #[arg(long, value_name = "INPUT")]
+    pub(crate) served: Vec<String>,
+    /// Says whether the null holds in the exit status: 5 if it does not.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
+}
+
+/// Shows how a text is read, token by token: context, value, and counted or why not.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// Files, folders, patterns, or - for standard input.
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) mark: MarkArgs,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    /// The document to show, by its id; without it the first.
+    #[arg(long, value_name = "ID")]
+    pub(crate) document: Option<String>,
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
+}
+
+/// A rendering of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Table,
+    Json,
+}
+
+/// How input is read.
+#[derive(Args, Debug)]
+pub(crate) struct ReadingArgs {
+    /// What turns text into tokens: a tokenizer.json, or `embedded` for that of `generate`.
+    #[arg(long, value_name = "FILE|embedded")]
+    pub(crate) tokenizer: Option<String>,
     /// The jsonl field with the text.
     #[arg(long, value_name = "NAME", default_value = "text")]
     pub(crate) text_field: String,
@@ -198,14 +281,6 @@ pub(crate) struct VerifyArgs {
     /// Counts bad lines and goes on, instead of stopping at the first.
     #[arg(long)]
     pub(crate) skip_bad: bool,
-    /// Says the verdict in the exit status: 1 evidence, 4 inconclusive, 5 invalid.
-    #[arg(long)]
-    pub(crate) exit_code: bool,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-    /// Writes the report to a file too: .json, .md, .html or .txt. Repeatable.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -269,6 +344,9 @@ pub(crate) struct FormatArg {
 
 /// Tokens of the longest document that `generate` writes: beyond any completion, and it still fits memory.
 const MOST_TOKENS: i64 = 10_000_000;
+
+/// Simulated keys of a report: a million columns take the memory of a large corpus.
+const MOST_COLUMNS: u64 = 1_000_000;
 
 /// A rendering of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+pub(crate) mod calibrate;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod keygen;
 pub(crate) mod plan;

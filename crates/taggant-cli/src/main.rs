@@ -7,6 +7,7 @@ use clap::Parser;
 mod args;
 mod cmd;
 mod failure;
+mod input;
 mod key;
 mod mark;
 mod output;
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
         Command::Profile(args) => cmd::profile::run(args),
         Command::Generate(args) => cmd::generate::run(args),
         Command::Verify(args) => cmd::verify::run(args),
+        Command::Calibrate(args) => cmd::calibrate::run(args),
+        Command::Explain(args) => cmd::explain::run(args),
         Command::Report(args) => cmd::report::run(args),
         Command::Selftest(args) => cmd::selftest::run(args),
         Command::Plan(args) => cmd::plan::run(args),

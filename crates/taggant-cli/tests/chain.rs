@@ -81,7 +81,17 @@ fn report(json: &str) -> Value {
             test["ln_p"].as_f64() <= Some(0.0) && test["ln_p_adjusted"].as_f64() >= test["ln_p"].as_f64()
         );
     }
-    let calibration = ["decoys", "decoy_mean_z", "decoy_sd_z", "rank", "variance_inflation"];
+    let calibration = [
+        "decoys",
+        "decoy_inputs",
+        "decoy_mean_z",
+        "decoy_sd_z",
+        "decoy_ks",
+        "decoy_weighted_ks",
+        "rank",
+        "columns",
+        "variance_inflation",
+    ];
     assert_eq!(keys(report["calibration"].as_object().unwrap()), calibration);
     assert_eq!(keys(report["power"].as_object().unwrap()), ["detectable_effect", "at_power", "min_effect"]);
     for document in report["documents"].as_array().into_iter().flatten() {
@@ -290,7 +300,7 @@ fn demonstration_tells_the_students_apart() {
     }
     assert_eq!(stdout_of(folder.path(), "report new/folder/report.json --format json"), json);
     let checked = stdout_of(folder.path(), "report new/folder/report.json --check");
-    assert_eq!(checked, "every number follows from the counts\n");
+    assert_eq!(checked, "every number that follows from the counts is as stated\n");
 }
 
 /// The secret that a demonstration draws from a seed.
@@ -306,7 +316,7 @@ const MARK: &str = "--profile profile.toml --key key";
 const STUDENTS: [(f64, &str); 5] =
     [(0.10, "right"), (0.05, "right"), (0.01, "right"), (0.0, "right"), (0.10, "wrong")];
 
-const TOP: [&str; 16] = [
+const TOP: [&str; 17] = [
     "schema_version",
     "tool",
     "command",
@@ -318,6 +328,7 @@ const TOP: [&str; 16] = [
     "corpus",
     "tests",
     "calibration",
+    "effect",
     "power",
     "cautions",
     "documents",
@@ -325,7 +336,7 @@ const TOP: [&str; 16] = [
     "plots",
 ];
 
-const TEST: [&str; 16] = [
+const TEST: [&str; 17] = [
     "name",
     "channel",
     "law",
@@ -337,6 +348,7 @@ const TEST: [&str; 16] = [
     "p_kind",
     "ln_p",
     "ln_p_approx",
+    "coefficients",
     "log10_p",
     "ln_p_adjusted",
     "hypotheses",

@@ -147,7 +147,12 @@ fn check_changed(from: &str, to: &str, status: i32, words: &str) {
 
 #[test]
 fn check_finds_a_changed_digit() {
-    check_changed("taggant 0.0.0-test", "taggant 9.9.9", 0, "every number follows from the counts");
+    check_changed(
+        "taggant 0.0.0-test",
+        "taggant 9.9.9",
+        0,
+        "every number that follows from the counts is as stated",
+    );
     check_changed(
         "\"ln_p\": -93.78196",
         "\"ln_p\": -93.78197",

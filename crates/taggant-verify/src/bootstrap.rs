@@ -1,10 +1,12 @@
 //! The same effect without the model of a constant shift: documents drawn anew.
 //!
 //! What is resampled is documents, not inputs: within one, marked inputs come in runs and topics. Each distinct input is
-//! booked to the document that held it first, so that the contributions are of disjoint inputs. The interval is an
+//! booked to one of the documents that hold it, so that the contributions are of disjoint inputs. The interval is an
 //! approximation whose error falls with the number of documents; `cargo xtask calibrate effect` measures it.
 
-use hashbrown::HashSet;
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 use taggant::law::Law;
 use taggant::reader::{Identity, Input, Reader, Reading};
 
@@ -12,34 +14,37 @@ use crate::corpus::Corpus;
 use crate::effect::{EffectInterval, is_level};
 use crate::tally::Tally;
 
-/// What each document contributes: the inputs that no document before it held, over the channels without accounts. Their
-/// sum is the tally of the corpus.
+/// What documents contribute: each distinct input once, over the channels without accounts, booked to one of the documents
+/// that hold it ([`Corpus::owners`]); documents without any are left out. In the order of their fingerprints, so that the
+/// order of the corpus does not matter. Their sum is the tally of the corpus.
 ///
 /// # Panics
 /// When the corpus was read with another context width than the reader's.
 #[must_use]
 pub fn contributions(reader: &dyn Reader, corpus: &Corpus) -> Vec<Tally> {
     let law = reader.law();
-    let is_distinct = reader.identity() == Identity::Ngram;
-    let mut seen = HashSet::<Input>::new();
-    let (mut readings, mut inputs) = (Vec::new(), Vec::new());
-    let contribution = |ngrams: taggant::reader::Ngrams<'_>| {
-        let mut tally = Tally::default();
-        readings.resize(ngrams.len(), Reading::default());
-        inputs.resize(ngrams.len(), Input::default());
-        reader.readings(ngrams, &mut readings);
-        if !is_distinct {
-            reader.inputs(ngrams, &mut inputs);
+    let ngrams = corpus.ngrams();
+    let mut readings = vec![Reading::default(); ngrams.len()];
+    reader.readings(ngrams, &mut readings);
+    let mut of_documents = BTreeMap::<u64, Tally>::new();
+    let mut book = |owner: u64, reading: &Reading| {
+        if !reader.channels()[usize::from(reading.channel)].accounts {
+            of_documents.entry(owner).or_default().add(law.score(reading.value));
         }
-        for (reading, input) in readings.iter().zip(&inputs) {
-            let is_fresh = is_distinct || seen.insert(*input);
-            if is_fresh && !reader.channels()[usize::from(reading.channel)].accounts {
-                tally.add(law.score(reading.value));
-            }
-        }
-        tally
     };
-    corpus.fresh_ngrams().map(contribution).collect()
+    if reader.identity() == Identity::Ngram {
+        corpus.owners().iter().zip(&readings).for_each(|(&owner, reading)| book(owner, reading));
+    } else {
+        let mut inputs = vec![Input::default(); ngrams.len()];
+        reader.inputs(ngrams, &mut inputs);
+        let mut shared = HashMap::<Input, (u64, Reading)>::new();
+        for ((input, &owner), &reading) in inputs.iter().zip(corpus.owners()).zip(&readings) {
+            let entry = shared.entry(*input).or_insert((owner, reading));
+            entry.0 = entry.0.min(owner);
+        }
+        shared.values().for_each(|(owner, reading)| book(*owner, reading));
+    }
+    of_documents.into_values().collect()
 }
 
 /// The interval of a studentised bootstrap over documents, for the ratio r = sum of scores / number of inputs.
@@ -51,9 +56,12 @@ pub fn contributions(reader: &dyn Reader, corpus: &Corpus) -> Vec<Tally> {
 /// k = floor((R+1) (1-level)/2); cut to the values that a mean can take
 /// ```
 ///
-/// Approximate. Studentised rather than percentile because it covers better with few documents; with two or three it is
-/// nearly everything, as it should be. Documents are taken as draws from one source, independent of each other; that a
-/// later document keeps only what was not said before is not undone.
+/// Approximate. Studentised rather than percentile because it covers better with few documents. Of simulated documents,
+/// at 95 %, it held the truth in 95 to 96 % with 5 to 100 of them, alike or not; the percentile interval in 85 % with 5
+/// and 90 % with 10; the exact interval of the model in 95 % where documents are alike and in 45 % where their rates
+/// differ by up to 0.2 (`cargo xtask calibrate effect`). With two or three documents it is nearly everything, as it should
+/// be, and with ten of which a random half is marked it is too wide. Documents are taken as draws from one source,
+/// independent of each other; that a document keeps only what is not booked to another is not undone.
 ///
 /// `seed` drives the generator (splitmix64) and must be fixed without looking at the data: [`SEED`]. The result is the same on
 /// every platform up to the rounding of `sqrt`, which is exact. Cost: `replicates` times the number of documents.

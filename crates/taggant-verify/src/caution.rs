@@ -11,12 +11,19 @@ pub enum Caution {
         /// How many decoys there are.
         decoys: u64,
     },
-    /// The panel's mean or spread is not that of the null.
+    /// The panel's randomised p-values cannot be uniform: their mean, spread or shape is off.
     Uncalibrated {
         /// The mean of the decoys' z.
         mean_z: f64,
         /// The standard deviation of the decoys' z.
         sd_z: f64,
+        /// The largest distance of their randomised p from uniform.
+        ks: f64,
+    },
+    /// The weighted statistic's approximate p-values under fresh secrets are not uniform.
+    WeightedPicture {
+        /// Their largest distance from uniform.
+        ks: f64,
     },
     /// A filter to served contexts looks at the key.
     ServedFilter {
@@ -49,10 +56,15 @@ impl fmt::Display for Caution {
                 f,
                 "{decoys} decoys are too few to check the null on this text; draw 200 or more"
             ),
-            Self::Uncalibrated { mean_z, sd_z } => write!(
+            Self::Uncalibrated { mean_z, sd_z, ks } => write!(
                 f,
-                "the decoys' z has mean {mean_z:.2} and standard deviation {sd_z:.2} instead of 0 and 1: the p-values \
-                 cannot be relied on; check that the profile is the one the text was marked under, and report a bug"
+                "the decoys' z has mean {mean_z:.2} and standard deviation {sd_z:.2} instead of 0 and 1, and their p lie up to \
+                 {ks:.2} from uniform: the p-values cannot be relied on; check that the profile is the one the text was marked under, and report a bug"
+            ),
+            Self::WeightedPicture { ks } => write!(
+                f,
+                "under fresh secrets the approximate p of the weighted statistic lies up to {ks:.2} from uniform: a few inputs \
+                 hold most of its weight, and only its certified p means something"
             ),
             Self::ServedFilter { contexts } => write!(
                 f,

@@ -1,14 +1,20 @@
 //! A report checked against its own counts.
 
+use std::num::NonZeroU64;
+
 use taggant::law::Law;
 
 use crate::corpus::SHORT_CONTEXT;
-use crate::decoys::is_calibrated;
-use crate::ln_p::LnP;
+use crate::decoys::{mean_and_sd, rank};
+use crate::documents::adjust_documents;
+use crate::effect::EffectInterval;
+use crate::linear::LinearNull;
 use crate::null::Null;
-use crate::p_value::holm;
-use crate::report::{PKind, Report, TestResult};
-use crate::verifier::{AT_POWER, Plan, adjust, level, verdict};
+use crate::report::{PKind, Plots, Report, TestResult};
+use crate::self_check::{SelfCheck, distance_from_uniform};
+use crate::spans::hypotheses;
+use crate::verdict::{AT_POWER, adjust, level, verdict};
+use crate::verifier::{EFFECT_LEVEL, Plan};
 
 /// A number in a report that does not follow from its counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +30,10 @@ pub struct Discrepancy {
 
 /// Recomputes every p-value, z, e-value, adjusted p, effect and the verdict from the counts in a report.
 ///
-/// What it cannot check, as nothing else in a report determines it: the plan, the numbers of documents and of each
-/// document's tokens, the inflation, and of a demonstration's rows all but the plain p.
+/// What it cannot check, as nothing else in a report determines it: the plan; the numbers of documents and of each
+/// document's tokens; the inflation; the simulated keys and their picture; how many inputs the decoys read; the curve of
+/// evidence before its end; the interval of the bootstrap; where in a document a window lies, what text stands there and
+/// which stretch of it is likeliest; and of a demonstration's rows all but the plain p.
 ///
 /// Numbers agree when they differ by no more than 1e-9 of themselves, which is what separates two platforms'
 /// exponential functions with room to spare; a changed digit among the first nine is found.
@@ -40,23 +48,64 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
         };
         match parse_law(&test.law) {
             None => report("law", test.law.clone(), "no law of this build"),
-            Some(law) if !Null::new(law, test.n).is_possible(test.statistic) => {
-                report("statistic", test.statistic.to_string(), IMPOSSIBLE);
-            }
-            Some(law) => recompute(test, law),
+            Some(law) => match test.coefficients.take() {
+                _ if !["count", "count-served", "weighted"].contains(&&test.name[..]) => {
+                    report("name", test.name.clone(), "count, count-served or weighted");
+                }
+                None if test.name == "weighted" => {
+                    report("coefficients", "null".into(), "the coefficients of the weighted test");
+                }
+                Some(_) if test.name != "weighted" => {
+                    report("coefficients", "present".into(), "null, for a count");
+                }
+                None if !Null::new(law, test.n).is_possible(test.statistic) => {
+                    report("statistic", test.statistic.to_string(), IMPOSSIBLE);
+                }
+                None => recompute(test, law),
+                Some(coefficients) => match LinearNull::of_values(law, &coefficients) {
+                    None => {
+                        report(
+                            "coefficients",
+                            format!("{coefficients:?}"),
+                            "multiples of 2^-16 other than 0",
+                        );
+                    }
+                    Some(null) if !null.is_possible(test.statistic) => {
+                        report("statistic", test.statistic.to_string(), IMPOSSIBLE);
+                    }
+                    Some(null) if !null.is_of_inputs(test.n) => {
+                        report("n", test.n.to_string(), "as many as the coefficients say");
+                    }
+                    Some(null) => recompute_weighted(test, &null),
+                },
+            },
         }
     }
     impossible_documents(report, &mut found);
+    if let Some(plots) = &report.plots
+        && plots.decoy_p.len() != plots.decoy_z.len()
+    {
+        let (field, stated) = ("plots.decoy_p".into(), format!("{} numbers", plots.decoy_p.len()));
+        found.push(Discrepancy {
+            field,
+            stated,
+            recomputed: format!("one for each of {}", plots.decoy_z.len()),
+        });
+    }
     if !found.is_empty() {
         return found;
     }
-    adjust(&mut recomputed.tests);
-    recompute_power(&mut recomputed);
-    recompute_documents(&mut recomputed);
+    let runs = runs(report);
+    adjust(&mut recomputed.tests, runs.get());
+    recompute_power(&mut recomputed, runs);
+    recompute_documents(&mut recomputed, runs);
+    recompute_effect(&mut recomputed);
+    recompute_growth(&mut recomputed);
+    recompute_observed_z(&mut recomputed);
     recompute_calibration(&mut recomputed);
     recompute_students(&mut recomputed);
-    let plan = Plan { alpha: report.alpha, min_effect: report.power.min_effect, decoys: 0 };
-    let is_calibrated = is_panel_calibrated(&recomputed);
+    let plan = Plan { alpha: report.alpha, min_effect: report.power.min_effect, ..Plan::default() };
+    let is_calibrated = is_calibrated(&recomputed);
     recomputed.verdict = verdict(&recomputed.tests, &plan, is_calibrated, &recomputed.power);
     recompute_corpus(&mut recomputed);
 
@@ -65,8 +114,17 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
     found
 }
 
+/// How many runs share alpha: what the stated hypotheses are, over the tests of this one. It is part of the plan.
+fn runs(report: &Report) -> NonZeroU64 {
+    let stated = report.tests.first().map_or(1, |test| test.hypotheses);
+    let family = report.deciding().count().max(1) as u64;
+    NonZeroU64::new(stated / family).unwrap_or(NonZeroU64::MIN)
+}
+
 fn recompute(test: &mut TestResult, law: Law) {
     let null = Null::new(law, test.n);
+    // A filter to served contexts looks at the key: what it gives is never exact, whatever the report says.
+    test.p_kind = if test.name.ends_with("-served") { PKind::Calibrated } else { PKind::Exact };
     let p = null.p_value(test.statistic);
     test.null_mean = null.mean();
     test.null_variance = null.variance();
@@ -74,6 +132,22 @@ fn recompute(test: &mut TestResult, law: Law) {
     test.ln_p = p.ln();
     test.log10_p = p.unadjusted().log10();
     test.ln_e = Some(null.ln_e(test.statistic));
+    test.ln_p_approx = None;
+    test.decides = true;
+}
+
+fn recompute_weighted(test: &mut TestResult, null: &LinearNull) {
+    let p = null.p_value(test.statistic);
+    test.null_mean = null.mean();
+    test.null_variance = null.variance();
+    test.z = null.z(test.statistic);
+    test.ln_p = p.ln();
+    test.log10_p = p.unadjusted().log10();
+    test.p_kind = p.kind();
+    test.ln_p_approx = null.ln_p_approx(test.statistic);
+    test.ln_e = Some(null.ln_e(test.statistic));
+    test.coefficients = Some(null.coefficients());
+    test.decides = true;
 }
 
 /// Says which documents state a sum that no text can have.
@@ -83,6 +157,25 @@ fn impossible_documents(report: &Report, found: &mut Vec<Discrepancy>) {
         if !Null::new(law, document.scored).is_possible(document.statistic) {
             let (field, stated) = (format!("documents[{at}].statistic"), document.statistic.to_string());
             found.push(Discrepancy { field, stated, recomputed: IMPOSSIBLE.into() });
+        }
+        for (number, span) in document.spans.iter().flatten().enumerate() {
+            let places = [span.start, span.end, span.window_start, span.window_end];
+            let is_place = |start: u64, end: u64| start < end && end <= document.tokens;
+            if !is_place(span.start, span.end) || !is_place(span.window_start, span.window_end) {
+                let field = format!("documents[{at}].spans[{number}]");
+                let recomputed = format!("places in a document of {} tokens", document.tokens);
+                found.push(Discrepancy { field, stated: format!("{places:?}"), recomputed });
+            }
+            if hypotheses(document.scored as usize, span.n as usize) == 0 {
+                let field = format!("documents[{at}].spans[{number}].n");
+                let recomputed = "the inputs of some window of the scan".into();
+                found.push(Discrepancy { field, stated: span.n.to_string(), recomputed });
+            }
+            if !Null::new(law, span.n).is_possible(span.statistic) {
+                let field = format!("documents[{at}].spans[{number}].statistic");
+                let stated = span.statistic.to_string();
+                found.push(Discrepancy { field, stated, recomputed: IMPOSSIBLE.into() });
+            }
         }
     }
 }
@@ -95,8 +188,8 @@ fn recompute_corpus(report: &mut Report) {
     corpus.scored = corpus.tokens.saturating_sub(without_context);
 }
 
-fn recompute_power(report: &mut Report) {
-    let ln_alpha = level(report.alpha, &report.tests);
+fn recompute_power(report: &mut Report, runs: NonZeroU64) {
+    let ln_alpha = level(report.alpha, &report.tests, runs.get());
     let effect = |test: &TestResult| {
         Null::new(parse_law(&test.law)?, test.n).detectable_effect(ln_alpha, report.power.at_power)
     };
@@ -105,19 +198,35 @@ fn recompute_power(report: &mut Report) {
     report.power.at_power = AT_POWER;
 }
 
-fn recompute_documents(report: &mut Report) {
+fn recompute_effect(report: &mut Report) {
+    let Some(law) = report.tests.first().and_then(|test| parse_law(&test.law)) else { return };
+    let pooled = pooled(report);
+    let Some(effect) = &mut report.effect else { return };
+    effect.level = EFFECT_LEVEL;
+    if let Some((_, statistic)) = pooled {
+        effect.statistic = statistic;
+        effect.n = report.corpus.distinct;
+    }
+    if let Some(interval) = EffectInterval::exact(law, effect.n, effect.statistic, effect.level) {
+        effect.excess = interval.excess.estimate;
+        effect.low = interval.excess.low;
+        effect.high = interval.excess.high;
+    }
+}
+
+fn recompute_documents(report: &mut Report, runs: NonZeroU64) {
     let Some(law) = report.tests.first().and_then(|test| parse_law(&test.law)) else { return };
     let Some(documents) = &mut report.documents else { return };
     for document in documents.iter_mut() {
         let null = Null::new(law, document.scored);
         document.z = null.z(document.statistic);
         document.ln_p = null.p_value(document.statistic).ln();
+        for span in document.spans.iter_mut().flatten() {
+            let null = Null::new(law, span.n);
+            span.ln_p = null.p_value(span.statistic).ln();
+        }
     }
-    let p: Vec<LnP> = documents.iter().map(|document| LnP::from_ln(document.ln_p)).collect();
-    for (document, adjusted) in documents.iter_mut().zip(holm(&p)) {
-        document.ln_p_adjusted = adjusted.ln();
-        document.evidence = adjusted.ln() <= libm::log(report.alpha);
-    }
+    adjust_documents(documents, report.alpha, runs);
 }
 
 /// The plain p of each student again, from its count and excess.
@@ -132,25 +241,39 @@ fn recompute_students(report: &mut Report) {
     }
 }
 
-/// The observed z again from the tests on all contexts; mean, spread and rank from the decoys' own z.
+/// Mean, spread, distance and rank of the decoys, from their own numbers.
 fn recompute_calibration(report: &mut Report) {
+    let none = Plots::default();
+    let plots = report.plots.as_ref().unwrap_or(&none);
+    let distance = |p: &[f64]| (!p.is_empty()).then(|| distance_from_uniform(p));
+    let of_z = mean_and_sd(&plots.decoy_z);
+    let calibration = &mut report.calibration;
+    calibration.decoys = plots.decoy_z.len() as u64;
+    calibration.decoy_mean_z = of_z.map(|(mean, _)| mean);
+    calibration.decoy_sd_z = of_z.map(|(_, sd)| sd);
+    calibration.decoy_ks = distance(&plots.decoy_p);
+    calibration.decoy_weighted_ks = distance(&plots.decoy_weighted_p);
+    calibration.rank = plots.observed_z.map(|observed| rank(&plots.decoy_z, observed));
+}
+
+/// Where the curve of evidence ends: at what all inputs say together.
+fn recompute_growth(report: &mut Report) {
     let pooled = pooled(report);
-    let Some(plots) = &mut report.plots else { return };
-    if let Some((null, statistic)) = pooled {
+    let end = report.plots.as_mut().and_then(|plots| plots.growth.last_mut());
+    if let (Some((null, statistic)), Some(end)) = (pooled, end) {
+        *end = (report.corpus.distinct, null.ln_e(statistic));
+    }
+}
+
+/// The z observed on the decoys' inputs, where those are all there are.
+fn recompute_observed_z(report: &mut Report) {
+    let pooled = pooled(report);
+    if let (Some((null, statistic)), Some(plots)) = (pooled, &mut report.plots)
+        && plots.observed_z.is_some()
+        && report.calibration.decoy_inputs == report.corpus.distinct
+    {
         plots.observed_z = null.z(statistic);
     }
-    let n = plots.decoy_z.len() as f64;
-    if n < 2.0 {
-        return;
-    }
-    let mean = plots.decoy_z.iter().sum::<f64>() / n;
-    let variance = plots.decoy_z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    report.calibration.decoys = plots.decoy_z.len() as u64;
-    report.calibration.decoy_mean_z = Some(mean);
-    report.calibration.decoy_sd_z = Some(variance.sqrt());
-    report.calibration.rank = plots
-        .observed_z
-        .map(|observed| 1 + plots.decoy_z.iter().filter(|&&decoy| decoy >= observed).count() as u64);
 }
 
 /// The null and the statistic over all channels, which the decoys stand beside.
@@ -161,15 +284,9 @@ fn pooled(report: &Report) -> Option<(Null, f64)> {
     Some((Null::new(law, n), tests().map(|test| test.statistic).sum()))
 }
 
-/// What the panel says; without one nothing speaks against it.
-fn is_panel_calibrated(report: &Report) -> bool {
-    let calibration = &report.calibration;
-    match (calibration.decoy_mean_z, calibration.decoy_sd_z, pooled(report)) {
-        (Some(mean), Some(sd), Some((null, _))) => {
-            is_calibrated(calibration.decoys, mean, sd, null.excess_kurtosis())
-        }
-        _ => true,
-    }
+/// What the decoys say; without any nothing speaks against it.
+fn is_calibrated(report: &Report) -> bool {
+    report.plots.as_ref().is_none_or(|plots| SelfCheck::new(&plots.decoy_p).is_passed())
 }
 
 fn parse_law(text: &str) -> Option<Law> {

@@ -49,7 +49,7 @@ pub use self::weighted::{COEFFICIENT_UNIT, WeightedColumns};
 
 use self::carry_save::{CarrySave, Counters};
 use self::coins::Coins;
-use self::keystream::{Pack, packs};
+use self::keystream::{Pack, n_blocks, packs};
 use self::product::Products;
 
 /// Sums of the values of each column (decoy) over inputs. Merging is associative and commutative, for nats up to
@@ -73,15 +73,15 @@ impl Columns {
     /// No inputs yet. Memory: 3 to 5 bytes a column for coins, 16 for nats.
     ///
     /// # Panics
-    /// When the law is none: a denominator of 0, or a depth above 64. More than 2^30 columns of nats (2^35 of coins)
-    /// have no block numbers.
+    /// When the law is none, with a denominator of 0 or a depth above 64, or for more than 2^30 columns of nats or
+    /// 2^35 of coins, which have no block numbers.
     #[must_use]
     pub fn new(law: Law, n_columns: usize) -> Self {
         let sums = match Coins::of(law) {
             Some(coins) => {
-                Sums::Coins(coins, vec![Counters::default(); n_columns.div_ceil(Coins::PER_BLOCK)])
+                Sums::Coins(coins, vec![Counters::default(); n_blocks(n_columns, Coins::PER_BLOCK)])
             }
-            None => Sums::Nats(vec![Products::default(); n_columns.div_ceil(Products::PER_BLOCK)]),
+            None => Sums::Nats(vec![Products::default(); n_blocks(n_columns, Products::PER_BLOCK)]),
         };
         Self { law, n_columns, n: 0, sums }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use taggant::TokenId;
 use taggant::reader::{ContextRule, Ngrams};
 
+use crate::sample::fingerprint;
 use crate::sequence_set::SequenceSet;
 
 /// The distinct n-grams of a corpus, in order of first occurrence, with their multiplicities.
@@ -15,8 +16,8 @@ use crate::sequence_set::SequenceSet;
 pub struct Corpus {
     ngrams: SequenceSet,
     multiplicities: Vec<u64>,
-    /// How many distinct n-grams there were after each document.
-    ends: Vec<usize>,
+    /// For each n-gram the smallest fingerprint of a document that holds it.
+    owners: Vec<u64>,
     counts: Counts,
 }
 
@@ -44,7 +45,7 @@ impl Corpus {
         Self {
             ngrams: SequenceSet::new(rule.width.len() + 1),
             multiplicities: Vec::new(),
-            ends: Vec::new(),
+            owners: Vec::new(),
             counts: Counts { dropped, ..Counts::default() },
         }
     }
@@ -52,16 +53,18 @@ impl Corpus {
     /// Adds one document: the tokens of one completion. N-grams never cross documents.
     pub fn add(&mut self, tokens: &[TokenId]) {
         let windows = Ngrams::windows(tokens, self.ngrams.length());
+        let document = fingerprint(tokens);
         let mut n_distinct = 0;
         for ngram in windows.iter() {
             let (at, is_new) = self.ngrams.insert(ngram);
             if is_new {
                 self.multiplicities.push(0);
+                self.owners.push(u64::MAX);
                 n_distinct += 1;
             }
             self.multiplicities[at] += 1;
+            self.owners[at] = self.owners[at].min(document);
         }
-        self.ends.push(self.ngrams.len());
         let (n_tokens, n_scored) = (tokens.len() as u64, windows.len() as u64);
         self.counts.documents += 1;
         self.counts.tokens += n_tokens;
@@ -83,14 +86,17 @@ impl Corpus {
         Ngrams::packed(self.ngrams.tokens(), self.ngrams.length())
     }
 
-    /// The n-grams that no document before this one held, in order, document by document: one batch each, which may be
-    /// empty. Laid end to end they are [`ngrams`](Self::ngrams).
-    pub fn fresh_ngrams(&self) -> impl ExactSizeIterator<Item = Ngrams<'_>> {
-        let (tokens, length) = (self.ngrams.tokens(), self.ngrams.length());
-        (0..self.ends.len()).map(move |document| {
-            let first = if document == 0 { 0 } else { self.ends[document - 1] };
-            Ngrams::packed(&tokens[first * length..self.ends[document] * length], length)
-        })
+    /// The document that each of them is booked to, in the same order: of those that hold it, the one of the smallest
+    /// fingerprint, so that the order of documents does not matter.
+    #[must_use]
+    pub fn owners(&self) -> &[u64] {
+        &self.owners
+    }
+
+    /// How often each of them occurs, in the same order.
+    #[must_use]
+    pub fn multiplicities(&self) -> &[u64] {
+        &self.multiplicities
     }
 
     /// By how much repetition would have inflated the variance: sum m^2 / sum m over multiplicities m.

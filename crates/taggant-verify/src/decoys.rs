@@ -1,10 +1,10 @@
-//! Decoys: the whole statistic again under fresh secrets, beside the real one.
+//! Decoys: the whole pipeline again under fresh secrets, beside the real one.
 
 use rayon::prelude::*;
-use taggant::reader::Reader;
+use taggant::reader::{Ngrams, Reader};
 
-use crate::corpus::Corpus;
 use crate::null::Null;
+use crate::self_check::{SelfCheck, randomised};
 use crate::tally::{Tally, tally};
 
 /// The statistic under fresh secrets, through the real pseudorandom function.
@@ -15,75 +15,71 @@ use crate::tally::{Tally, tally};
 pub struct Panel {
     /// The z of each decoy, in order of its number.
     pub z: Vec<f64>,
-    /// Their mean; 0 under the null, give or take 1 / sqrt(decoys).
+    /// The randomised p of each decoy, in the same order: uniform under the null.
+    pub randomised_p: Vec<f64>,
+    /// Their mean z; 0 under the null, give or take 1 / sqrt(decoys).
     pub mean_z: f64,
     /// Their standard deviation, n - 1 in the denominator; 1 under the null.
     pub sd_z: f64,
     /// 1 + how many decoys are at or above the observed statistic.
     pub rank: u64,
-    /// Whether mean and spread can be what they should.
-    pub is_calibrated: bool,
+    /// Whether the randomised p-values can be uniform.
+    pub check: SelfCheck,
 }
 
-/// Reads the corpus under `n_decoys` fresh secrets, all cores; `None` below 2 decoys or without inputs.
-///
-/// `open(i)` gives the reader of decoy i. Statistics are summed over the channels without accounts, as the
-/// observed one is; for a keyed input identity the distinct inputs are found anew under every secret.
-///
-/// # Formula
-/// ```text
-/// calibrated iff  |mean z| <= 6 / sqrt(N)  and  |sd^2 - 1| <= 6 sqrt((2 + kurtosis) / N)
-/// ```
-/// with the excess kurtosis of the statistic, six standard errors, from 100 decoys on: fewer say too little to fail a
-/// test by. The sample variance leans to the right, so a sound test fails more often than six errors of a normal law
-/// would: 1.5e-7 of the time at 200 decoys where z is normal, up to 1e-4 for a single input of a very skew law.
-pub(crate) fn panel<'a>(
-    corpus: &Corpus,
-    observed_z: Option<f64>,
-    n_decoys: u64,
-    open: &(dyn Fn(u64) -> Box<dyn Reader + 'a> + Sync),
-) -> Option<Panel> {
-    let observed_z = observed_z.filter(|_| n_decoys >= 2)?;
-    let decoys: Vec<(Null, f64)> = (0..n_decoys)
-        .into_par_iter()
-        .filter_map(|n| {
-            let reader = open(n);
-            let sum = pooled(&*reader, corpus);
-            let null = Null::new(reader.law(), sum.n);
-            null.z(null.statistic(&sum)).map(|z| (null, z))
+/// What the pipeline gave under one secret.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Standard deviations above the mean.
+    pub z: f64,
+    /// ln P(S >= s) under the null.
+    pub ln_at_least: f64,
+    /// ln P(S > s) under the null.
+    pub ln_above: f64,
+}
+
+impl Outcome {
+    /// Where a statistic lies in its null; `None` without inputs.
+    #[must_use]
+    pub fn of(null: &Null, statistic: f64) -> Option<Self> {
+        null.z(statistic).map(|z| Self {
+            z,
+            ln_at_least: null.p_value(statistic).ln(),
+            ln_above: null.ln_above(statistic),
         })
-        .collect();
-    let z: Vec<f64> = decoys.iter().map(|(_, z)| *z).collect();
-    let n = z.len() as f64;
-    if n < 2.0 {
-        return None;
     }
-    let mean_z = z.iter().sum::<f64>() / n;
-    let variance = z.iter().map(|z| (z - mean_z).powi(2)).sum::<f64>() / (n - 1.0);
-    let kurtosis = decoys.iter().map(|(null, _)| null.excess_kurtosis()).fold(0.0, f64::max);
-    let rank = 1 + z.iter().filter(|&&decoy| decoy >= observed_z).count() as u64;
-    let sd_z = variance.sqrt();
-    Some(Panel {
-        mean_z,
-        sd_z,
-        rank,
-        is_calibrated: is_calibrated(z.len() as u64, mean_z, sd_z, kurtosis),
-        z,
-    })
 }
 
-/// Whether mean and spread of so many decoys can be what they should, see [`panel`].
-pub(crate) fn is_calibrated(n_decoys: u64, mean_z: f64, sd_z: f64, kurtosis: f64) -> bool {
-    let n = n_decoys as f64;
-    let is_centered = mean_z.abs() <= STANDARD_ERRORS / n.sqrt();
-    let is_spread = (sd_z.powi(2) - 1.0).abs() <= STANDARD_ERRORS * ((2.0 + kurtosis) / n).sqrt();
-    n_decoys < ENOUGH_DECOYS || (is_centered && is_spread)
+/// Runs a pipeline under `n_decoys` fresh secrets, on all cores; `None` if fewer than two of them gave an outcome.
+///
+/// `pipeline(i)` does everything that the observed statistic came from, under secret i: what is left out of it is not
+/// checked. For a keyed input identity that includes finding the distinct inputs anew.
+pub fn panel(
+    n_decoys: u64,
+    observed_z: f64,
+    pipeline: &(dyn Fn(u64) -> Option<Outcome> + Sync),
+) -> Option<Panel> {
+    let outcomes: Vec<(u64, Outcome)> =
+        (0..n_decoys).into_par_iter().filter_map(|n| pipeline(n).map(|outcome| (n, outcome))).collect();
+    let z: Vec<f64> = outcomes.iter().map(|(_, outcome)| outcome.z).collect();
+    let randomised_p: Vec<f64> =
+        outcomes.iter().map(|(n, outcome)| randomised(*n, outcome.ln_at_least, outcome.ln_above)).collect();
+    let (mean_z, sd_z) = mean_and_sd(&z)?;
+    let rank = rank(&z, observed_z);
+    Some(Panel { check: SelfCheck::new(&randomised_p), z, randomised_p, mean_z, sd_z, rank })
+}
+
+/// The inputs of some n-grams under a reader and their count statistic, with its tails; `None` without inputs.
+pub(crate) fn count(reader: &dyn Reader, ngrams: Ngrams<'_>) -> Option<(u64, Outcome)> {
+    let sum = pooled(reader, ngrams);
+    let null = Null::new(reader.law(), sum.n);
+    Outcome::of(&null, null.statistic(&sum)).map(|outcome| (sum.n, outcome))
 }
 
 /// The tally over all channels without accounts.
-pub(crate) fn pooled(reader: &dyn Reader, corpus: &Corpus) -> Tally {
+pub(crate) fn pooled(reader: &dyn Reader, ngrams: Ngrams<'_>) -> Tally {
     let mut sum = Tally::default();
-    let tallies = tally(reader, corpus.ngrams(), None, |_, _| {});
+    let tallies = tally(reader, ngrams, None, |_, _, _| {});
     for (channel, tallied) in reader.channels().iter().zip(&tallies) {
         if !channel.accounts {
             sum.merge(&tallied.all);
@@ -92,8 +88,21 @@ pub(crate) fn pooled(reader: &dyn Reader, corpus: &Corpus) -> Tally {
     sum
 }
 
-/// A smaller panel is shown and not judged.
+/// Mean and standard deviation (n - 1 in the denominator); `None` below two values.
+pub(crate) fn mean_and_sd(values: &[f64]) -> Option<(f64, f64)> {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (values.len() >= 2).then(|| (mean, variance.sqrt()))
+}
+
+/// 1 + how many of `values` are at or above `observed`.
+pub(crate) fn rank(values: &[f64], observed: f64) -> u64 {
+    1 + values.iter().filter(|&&value| value >= observed).count() as u64
+}
+
+/// A smaller panel can see gross faults alone, and a report says so.
 pub(crate) const ENOUGH_DECOYS: u64 = 100;
 
-/// How far the panel's mean and variance may lie from what they should be.
-const STANDARD_ERRORS: f64 = 6.0;
+/// How many inputs a decoy reads at most: enough to see any fault of the code, at 200 secrets in seconds.
+pub(crate) const MOST_INPUTS: usize = 131_072;

@@ -83,7 +83,7 @@ pub fn e_bh(e_values: &[EValue], alpha: f64) -> Vec<bool> {
     let ln_threshold = libm::log(e_values.len() as f64) - libm::log(alpha);
     let sorted = sorted(e_values);
     let is_enough = |(rank, ln_e): &(usize, &f64)| *ln_e + libm::log((rank + 1) as f64) >= ln_threshold;
-    let smallest = sorted.iter().enumerate().filter(is_enough).last().map(|(_, ln_e)| *ln_e);
+    let smallest = sorted.iter().enumerate().rfind(is_enough).map(|(_, ln_e)| *ln_e);
     e_values.iter().map(|e| smallest.is_some_and(|smallest| e.ln_e >= smallest)).collect()
 }
 

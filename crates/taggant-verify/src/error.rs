@@ -25,6 +25,19 @@ pub(crate) enum Kind {
     Power { found: f64 },
     #[error("the unique share must be above 0 and at most 1, found {found}")]
     UniqueShare { found: f64 },
+    #[error("a coefficient must be a number of magnitude 2^31 at most, found {found:e}")]
+    Coefficient { found: f64 },
+    #[error(
+        "layer weights are for laws of several bits, and there is one for each: expected {expected}, found {found}"
+    )]
+    LayerWeights { expected: usize, found: usize },
+    #[error("the items hold contexts of {found} tokens, those of this mark hold {expected}")]
+    ItemsWidth { expected: usize, found: usize },
+    #[error(
+        "a filter on (context, token) selects on the value itself and would make evidence of anything; filter on contexts of \
+         {expected} tokens"
+    )]
+    TupleFilter { expected: usize },
     #[error("the corpus was read with contexts of {found} tokens, those of this mark hold {expected}")]
     CorpusWidth { expected: usize, found: usize },
     #[error(
@@ -42,9 +55,23 @@ pub(crate) enum Kind {
     #[error("the scale must be a number from 1e-150 to 1e150, found {found}")]
     Scale { found: f64 },
     #[error("a coefficient must be no larger than the scale {scale}, found {found}")]
-    Coefficient { found: f64, scale: f64 },
+    BetCoefficient { found: f64, scale: f64 },
     #[error("a score of this law is at most {largest}, found {found}")]
     Score { found: u64, largest: u64 },
     #[error("a weighted sum of these scores is between {low} and {high}, found {found}")]
     Sum { found: f64, low: f64, high: f64 },
+    #[error("context frequencies of {found} tokens, those of this mark hold {expected}")]
+    FrequencyWidth { expected: usize, found: usize },
+    #[error("a temperature must be a finite number above 0, found {found}")]
+    Temperature { found: f64 },
+    #[error(
+        "contexts of this mark share inputs, and the co-test for forgery needs one input for each n-gram"
+    )]
+    KeyedIdentity,
+    #[error("the co-test for forgery knows no law of a marked score for the scheme {scheme}")]
+    NoMarkedLaw { scheme: &'static str },
+    #[error(
+        "the reference's row at position {position}: expected numbers of at least 0 with a positive sum, the token among them"
+    )]
+    ReferenceRow { position: usize },
 }

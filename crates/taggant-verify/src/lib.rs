@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! tokens -> n-grams -> distinct inputs -> tally -> null -> p-value -> report
+//!                   -> items with key-free coefficients -> linear sum -> linear null
 //! ```
 //!
 //! [`corpus`] holds the distinct n-grams and no key; [`tally`] is what a key says of them; [`null`] is the exact
@@ -11,32 +12,48 @@
 //! [`verifier`] ties them together; [`report`] is what leaves.
 
 pub mod bootstrap;
+pub mod calibrate;
 pub mod caution;
 pub mod check;
+pub mod coefficient;
 pub mod columns;
+mod columns_panel;
 pub mod confidence_sequence;
 pub mod corpus;
 pub mod decoys;
+pub mod documents;
 pub mod e_process;
 pub mod e_value;
 pub mod effect;
 mod error;
+pub mod evidence;
+pub mod explain;
+pub mod forgery;
+mod growth;
+pub mod items;
+pub mod linear;
 pub mod ln_p;
 pub mod null;
 pub mod p_value;
 pub mod planning;
 pub mod render;
 pub mod report;
+pub mod sample;
+pub mod self_check;
 pub mod sequence_set;
 pub mod spans;
 pub mod tail;
 pub mod tally;
+mod verdict;
 pub mod verifier;
 pub mod weighted_e_process;
 
+pub use coefficient::Coefficient;
 pub use corpus::Corpus;
 pub use effect::EffectInterval;
 pub use error::Error;
+pub use evidence::Evidence;
+pub use items::Items;
 pub use ln_p::LnP;
 pub use p_value::PValue;
 pub use planning::Claim;

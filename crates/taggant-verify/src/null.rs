@@ -73,6 +73,16 @@ impl Null {
         PValue::new(LnP::from_ln(ln_p), PKind::Exact)
     }
 
+    /// ln P(S > statistic): the p-value less the weight of the statistic itself.
+    pub(crate) fn ln_above(&self, statistic: f64) -> f64 {
+        match self.coins() {
+            _ if self.n == 0 => f64::NEG_INFINITY,
+            Some((n_coins, p)) => binomial::ln_upper(n_coins, p, statistic as u64 + 1),
+            // The point weighs 2^-32 at most.
+            None => self.p_value(statistic).ln(),
+        }
+    }
+
     /// Whether the statistic can be that of some tally: a whole number of coins, or a sum of scores.
     pub(crate) fn is_possible(&self, statistic: f64) -> bool {
         match self.coins() {
@@ -117,17 +127,6 @@ impl Null {
                 let critical = quantile::gamma_critical(self.n as f64, ln_alpha);
                 Some(quantile::gamma_scale_at_power(self.n as f64, critical, libm::log(power)) - 1.0)
             }
-        }
-    }
-
-    /// The excess kurtosis of the statistic, for the spread of decoys.
-    pub(crate) fn excess_kurtosis(&self) -> f64 {
-        match self.coins() {
-            Some((n_coins, p)) => {
-                let variance = p * (1.0 - p);
-                (1.0 - 6.0 * variance) / (n_coins as f64 * variance)
-            }
-            None => 6.0 / self.n as f64,
         }
     }
 

@@ -12,8 +12,11 @@ use crate::effect::excess_of_effect;
 use crate::error::{Error, Kind};
 use crate::null::Null;
 use crate::tail::quantile::smallest;
-use crate::tail::special::{deviance, ln_1m_exp};
-use crate::tail::{binomial, gamma, mixture, quantile};
+use crate::tail::{gamma, mixture, quantile};
+
+mod sawtooth;
+
+use sawtooth::Coins;
 
 /// A claim to be planned: a test at level alpha over a number of hypotheses that sees an effect with the given power.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,10 +92,10 @@ impl Claim {
     ///
     /// ```text
     /// n = min { n : ln E(n, S = expected) >= ln(hypotheses / alpha) },      coins: S = n q, rounded
-    ///   ~ the solution of n KL(q || p) = ln(hypotheses / alpha) + ln(1 - p) + ln(n / (2 pi q (1-q))) / 2
+    ///   > ln(hypotheses / alpha) / KL(q || p), what a bettor who knew q would need
     /// ```
     ///
-    /// with E the mixture of [`mixture`](crate::tail::mixture). `None` as for [`inputs_needed`](Self::inputs_needed).
+    /// with E the mixture of [`mixture`]. `None` as for [`inputs_needed`](Self::inputs_needed).
     #[must_use]
     pub fn typical_stop(&self, effect: f64) -> Option<u64> {
         let target = -self.ln_alpha();
@@ -193,127 +196,6 @@ enum Alternative {
     Scale(f64),
 }
 
-/// Coins that come up with rate p under the null and q > p under the alternative; `per_value` of them to an input.
-#[derive(Clone, Copy, Debug)]
-struct Coins {
-    per_value: u64,
-    p: f64,
-    q: f64,
-    ln_alpha: f64,
-    ln_power: f64,
-}
-
-impl Coins {
-    /// Downwards from a number that is certainly enough, tooth by tooth, to the last that falls short.
-    fn inputs_needed(&self) -> Option<u64> {
-        let enough = self.certainly_enough()?;
-        let critical = quantile::binomial_critical(self.coins(enough), self.p, self.ln_alpha)?;
-        let mut tooth = self.tooth(enough, critical, 1);
-        for _ in 0..TEETH {
-            // Power holds at every number beyond this tooth. Within it, it rises.
-            if !self.has_power(tooth.first, tooth.critical) {
-                return Some(smallest(tooth.first, tooth.last + 1, |n| self.has_power(n, tooth.critical)));
-            }
-            if tooth.first == 1 {
-                return Some(1);
-            }
-            // Some coins less: the critical count is less by one at least, as another tooth begins, and by all of them at most.
-            let last = tooth.first - 1;
-            let least = tooth.critical.saturating_sub(self.per_value).max(1);
-            let critical = smallest(least, tooth.critical - 1, |count| self.is_significant(last, count));
-            tooth = self.tooth(last, critical, tooth.last - tooth.first + 1);
-        }
-        Some(tooth.last + 1)
-    }
-
-    /// A number of inputs from which on the power is proven to hold: the smaller of two.
-    ///
-    /// ```text
-    /// 1. Let x be between p and q with ln(1/alpha) / KL(x||p) = ln(1/(1-power)) / KL(x||q) = N. From N on
-    ///    P0(S >= N x) <= e^(-N KL(x||p)) <= alpha, so the critical count is at most N x, and
-    ///    P1(S < N x) <= e^(-N KL(x||q)) <= 1 - power.
-    /// 2. The randomised test at alpha is most powerful, so its power rises with N (one may ignore a coin). The test
-    ///    falls short of it by at most P1(S = c-1) <= 1/sqrt(2 e N q (1-q)), which falls with N. So where the one
-    ///    less the other reaches the power, it stays above.
-    /// ```
-    ///
-    /// Sources: 1. Chernoff 1952; 2. Neyman and Pearson 1933, and for the largest binomial weight Herzog 1947.
-    fn certainly_enough(&self) -> Option<u64> {
-        let most = MOST / self.per_value;
-        let ln_fails = ln_1m_exp(self.ln_power);
-        let (mut low, mut high) = (self.p, self.q);
-        for _ in 0..f64::MANTISSA_DIGITS {
-            let x = f64::midpoint(low, high);
-            let alpha_asks_more =
-                relative_entropy(x, self.p) * ln_fails > relative_entropy(x, self.q) * self.ln_alpha;
-            if alpha_asks_more { low = x } else { high = x }
-        }
-        // The lower end, as for q = 1 the upper one would be q itself.
-        let coins =
-            (self.ln_alpha / -relative_entropy(low, self.p)).max(ln_fails / -relative_entropy(low, self.q));
-        // One more for the rounding of the quotients.
-        let by_chernoff = coins / self.per_value as f64 * (1.0 + RATE_ROUNDING) + 1.0;
-        let exp = libm::exp;
-        let by_randomised = first(most, |n| {
-            let n_coins = self.coins(n);
-            let Some(critical) = quantile::binomial_critical(n_coins, self.p, self.ln_alpha) else {
-                return false;
-            };
-            let size = binomial::ln_upper(n_coins, self.p, critical);
-            let ln_point = binomial::ln_pmf(n_coins, self.p, critical - 1);
-            let left = exp(self.ln_alpha - ln_point) - exp(size - ln_point);
-            let randomised = exp(binomial::ln_upper(n_coins, self.q, critical))
-                + left * exp(binomial::ln_pmf(n_coins, self.q, critical - 1));
-            let spread = n_coins as f64 * self.q * (1.0 - self.q);
-            randomised - 1.0 / (2.0 * std::f64::consts::E * spread).sqrt() >= exp(self.ln_power)
-        });
-        let by_chernoff = (by_chernoff < most as f64).then_some(by_chernoff.ceil() as u64);
-        by_chernoff.into_iter().chain(by_randomised).min()
-    }
-
-    fn coins(&self, n: u64) -> u64 {
-        n * self.per_value
-    }
-
-    fn has_power(&self, n: u64, critical: u64) -> bool {
-        binomial::ln_upper(self.coins(n), self.q, critical) >= self.ln_power
-    }
-
-    fn is_significant(&self, n: u64, count: u64) -> bool {
-        binomial::ln_upper(self.coins(n), self.p, count) <= self.ln_alpha
-    }
-
-    /// The tooth that ends at `last`, which has this critical count; `length` is a guess.
-    fn tooth(&self, last: u64, critical: u64, length: u64) -> Tooth {
-        let is_in = |n: u64| !self.is_significant(n, critical - 1);
-        let guess = last.saturating_sub(length - 1).max(1);
-        let (mut inside, mut step) = if is_in(guess) { (guess, 1) } else { (last, 1) };
-        let mut outside = if inside == guess { 0 } else { guess };
-        while outside == 0 && inside > 1 {
-            let below = inside.saturating_sub(step).max(1);
-            if is_in(below) {
-                (inside, step) = (below, 2 * step);
-            } else {
-                outside = below;
-            }
-        }
-        Tooth { first: smallest(outside + 1, inside, is_in), last, critical }
-    }
-}
-
-/// Neighboring numbers of inputs with the same critical count.
-#[derive(Clone, Copy, Debug)]
-struct Tooth {
-    first: u64,
-    last: u64,
-    critical: u64,
-}
-
-/// x ln(x/p) + (1-x) ln((1-x)/(1-p)), without cancellation.
-fn relative_entropy(x: f64, p: f64) -> f64 {
-    deviance(x, p, x - p) + deviance(1.0 - x, 1.0 - p, p - x)
-}
-
 /// The smallest number from 1 to `most` at which `holds` is true, if it is monotone; `None` if there is none.
 fn first(most: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
     let mut end = 1;
@@ -331,6 +213,3 @@ const MOST: u64 = 1 << 53;
 
 /// An excess of 1 - p may come out a rounding above.
 const RATE_ROUNDING: f64 = 1e-12;
-
-/// How many teeth are looked at before a bound is returned instead: about a second.
-const TEETH: u32 = 1 << 16;

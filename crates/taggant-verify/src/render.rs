@@ -7,4 +7,4 @@ mod plot;
 mod table;
 
 pub use html::html;
-pub use table::{markdown, table};
+pub use table::{columns, markdown, table};

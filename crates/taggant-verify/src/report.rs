@@ -33,6 +33,8 @@ pub struct Report {
     pub tests: Vec<TestResult>,
     /// The decoy panel.
     pub calibration: Calibration,
+    /// How large the excess is, pooled over the channels tested.
+    pub effect: Option<EffectResult>,
     /// What could have been seen.
     pub power: Power,
     /// What a reader should know before relying on this.
@@ -115,6 +117,8 @@ pub struct TestResult {
     pub ln_p: f64,
     /// A saddlepoint beside a certified bound.
     pub ln_p_approx: Option<f64>,
+    /// The coefficients of a weighted test, largest first: (coefficient, how many values carry it); null for a count.
+    pub coefficients: Option<Vec<(f64, u64)>>,
     /// log10 p.
     pub log10_p: f64,
     /// ln p after Holm over the family; a calibrated p enters with its proven bound, `-ln_e`.
@@ -127,20 +131,70 @@ pub struct TestResult {
     pub ln_e: Option<f64>,
 }
 
-/// The decoy panel; null where there were no decoys.
+/// The checks of the null on this text; null where there were no decoys.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// How many decoys.
+    /// How many decoys: fresh secrets through the real pseudorandom function and the whole pipeline.
     pub decoys: u64,
+    /// How many distinct inputs the observed statistic has among the n-grams that they read, chosen by fingerprint.
+    pub decoy_inputs: u64,
     /// The mean of their z.
     pub decoy_mean_z: Option<f64>,
     /// The standard deviation of their z.
     pub decoy_sd_z: Option<f64>,
-    /// 1 + how many of them are at or above the observed, on all contexts: a served filter looks at the key.
+    /// The largest distance of their randomised p from uniform.
+    pub decoy_ks: Option<f64>,
+    /// The same for a weighted statistic, where there is one.
+    pub decoy_weighted_ks: Option<f64>,
+    /// 1 + how many of them are at or above the observed, on the same inputs and on all contexts: a served filter looks at
+    /// the key.
     pub rank: Option<u64>,
+    /// Simulated keys on the same text: a picture, not a check.
+    pub columns: Option<ColumnPanel>,
     /// sum m^2 / sum m over multiplicities before de-duplication.
     pub variance_inflation: f64,
+}
+
+/// Simulated keys: what the statistic does on these inputs when values are drawn afresh.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnPanel {
+    /// How many keys.
+    pub columns: u64,
+    /// How many distinct inputs, chosen by fingerprint.
+    pub inputs: u64,
+    /// The mean of their z.
+    pub mean_z: f64,
+    /// The standard deviation of their z.
+    pub sd_z: f64,
+    /// The largest of them.
+    pub largest_z: f64,
+    /// 1 + how many of them are at or above the observed on the same inputs.
+    pub rank: u64,
+}
+
+/// How large the excess is, under a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EffectResult {
+    /// What the interval rests on, in words.
+    pub model: String,
+    /// Distinct inputs.
+    pub n: u64,
+    /// The sum of their scores.
+    pub statistic: f64,
+    /// The mean score less its mean under the null: green share - gamma, nats - 1, one-bits - depth / 2.
+    pub excess: f64,
+    /// The lower end of the interval, by inverting the exact test.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// The share of intervals that cover the truth, if the model holds.
+    pub level: f64,
+    /// The interval of a bootstrap over documents, which rests on documents being drawn alike and not on inputs being so; each input
+    /// is booked to one of the documents that hold it. Null with fewer than 20 documents.
+    pub bootstrap: Option<[f64; 2]>,
 }
 
 /// What could have been seen.
@@ -176,8 +230,81 @@ pub struct DocumentResult {
     /// Whether the adjusted p is at most alpha.
     pub evidence: bool,
     /// Where in the document the mark is; null where it was not looked for.
-    pub spans: Option<Vec<serde_json::Value>>,
+    pub spans: Option<Vec<SpanResult>>,
 }
+
+/// Where in a document a mark is. Token indices are half-open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpanResult {
+    /// The first marked token, as best estimated.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+    /// Where the first of them begins in the text, in bytes; null for rows of tokens.
+    pub byte_start: Option<u64>,
+    /// Where the last of them ends.
+    pub byte_end: Option<u64>,
+    /// The window that was tested, which need not begin and end where the estimate does.
+    pub window_start: u64,
+    /// One past its last token.
+    pub window_end: u64,
+    /// Distinct inputs in the window, each at its first occurrence in the document.
+    pub n: u64,
+    /// The sum of their scores.
+    pub statistic: f64,
+    /// ln p of the window alone.
+    pub ln_p: f64,
+    /// ln p with every window of every document counted: `ln_p` + ln `hypotheses`, at most 0.
+    pub ln_p_adjusted: f64,
+    /// What `ln_p` is multiplied by: windows of this length, times lengths, times documents. The parts of alpha that windows
+    /// get so sum to alpha over all windows of all documents.
+    pub hypotheses: u64,
+    /// The text around; null for rows of tokens.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A marked stretch of text between a little of what stands before and after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Excerpt {
+    /// What stands before.
+    pub before: String,
+    /// The stretch itself; its middle is left out when it is long.
+    pub marked: String,
+    /// What stands after.
+    pub after: String,
+}
+
+impl Excerpt {
+    /// The bytes `start..end` of a text between up to 200 bytes before and after. Ends that fall inside a character move
+    /// outwards; a stretch of more than 1,200 bytes keeps its two ends.
+    #[must_use]
+    pub fn of(text: &str, start: usize, end: usize) -> Self {
+        let floor =
+            |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let ceil = |at: usize| (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+        let (start, end) = (floor(start), ceil(end.max(start)));
+        let marked = &text[start..end];
+        let marked = if marked.len() > 2 * EXCERPT_HALF {
+            let (head, tail) = (floor(start + EXCERPT_HALF), ceil(end - EXCERPT_HALF));
+            format!("{} [...] {}", &text[start..head], &text[tail..end])
+        } else {
+            marked.to_owned()
+        };
+        Self {
+            before: text[ceil(start.saturating_sub(EXCERPT_AROUND)).min(start)..start].to_owned(),
+            marked,
+            after: text[end..floor(end + EXCERPT_AROUND).max(end)].to_owned(),
+        }
+    }
+}
+
+/// How much of the text before and after a span a report shows, in bytes.
+const EXCERPT_AROUND: usize = 200;
+
+/// How much of either end of a long span it shows.
+const EXCERPT_HALF: usize = 600;
 
 /// One row of a demonstration's table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,7 +332,7 @@ pub struct Student {
     pub decoy_sd_z: Option<f64>,
     /// 1 + how many decoys are at or above the observed.
     pub rank: Option<u64>,
-    /// Evidence along the tokens drawn: (distinct inputs, ln e).
+    /// Evidence as more is read, in the order of fingerprints: (distinct inputs so far, ln e).
     pub growth: Vec<(u64, f64)>,
 }
 
@@ -215,8 +342,18 @@ pub struct Student {
 pub struct Plots {
     /// The z of each decoy.
     pub decoy_z: Vec<f64>,
-    /// The z observed, pooled over channels without accounts, which the decoys stand beside.
+    /// The randomised p of each decoy.
+    pub decoy_p: Vec<f64>,
+    /// The same of a weighted statistic; empty without one.
+    pub decoy_weighted_p: Vec<f64>,
+    /// The z observed on the decoys' inputs, pooled over channels without accounts.
     pub observed_z: Option<f64>,
+    /// The simulated keys' z in bins: (lower end, how many); each is 0.25 wide.
+    pub column_z: Vec<(f64, u64)>,
+    /// The z observed on the simulated keys' inputs.
+    pub column_observed_z: Option<f64>,
+    /// Evidence as more is read, in the order of fingerprints: (distinct inputs so far, ln e).
+    pub growth: Vec<(u64, f64)>,
 }
 
 impl Report {

@@ -25,7 +25,7 @@ use crate::sequence_set::SequenceSet;
 use crate::tally::Tally;
 
 use selection::Candidate;
-pub use windows::n_windows;
+pub use windows::{hypotheses, n_windows};
 
 /// A stretch of a document that carries the mark.
 ///
@@ -49,6 +49,8 @@ pub struct Span {
     pub window_start: usize,
     /// One past its last scored token.
     pub window_end: usize,
+    /// The window's inputs and the sum of their scores.
+    pub tally: Tally,
     /// The window's p-value, [`PKind::Certified`], among all hypotheses of the scan.
     pub p: PValue,
 }
@@ -123,19 +125,20 @@ impl Scan {
     /// windows there are follows from the number of items alone, never from a value ([`n_windows`]). The bound is
     /// Bonferroni's: it needs no independence of the windows, which overlap.
     ///
-    /// Of the significant windows those disjoint ones are chosen whose adjusted p have the smallest product: two marked
-    /// stretches are two spans where their gap says more against the mark than a second window costs, although one
-    /// window over both may be the most significant of all. Each is moved to the change points around it, up to half
-    /// a window outward. Neighbors are one span if fewer items lie between them than the shortest window holds, 16, or if
-    /// what lies there is too weak to tell it from the mark ([`GAP_FACTOR`]): marked text has dips, as tokens that could
-    /// hardly have been others carry no mark.
+    /// Of the significant windows those disjoint ones are chosen whose adjusted p have the smallest product: two
+    /// marked stretches are two spans where their gap says more against the mark than a second window costs, although
+    /// one window over both may be the most significant of all. Each is moved to the change points around it, up to
+    /// half a window outward. Neighbors are one span if fewer items lie between them than the shortest window holds,
+    /// 16, or if what lies there is too weak to tell it from the mark ([`GAP_FACTOR`]): marked text has dips, as
+    /// tokens that could hardly have been others carry no mark.
     ///
-    /// A window whose sum is not above its mean is never significant, even for an `alpha` near 1; an `alpha` that is not
-    /// positive, or NaN, reports nothing.
+    /// A window whose sum is not above its mean is never significant, even for an `alpha` near 1; an `alpha` that is
+    /// not positive, or NaN, reports nothing.
     ///
     /// # Paper
-    /// Scan statistics: Glaz, Naus and Wallenstein 2001, *Scan Statistics*, chapter 1. Disjoint segments of most evidence:
-    /// Auger and Lawrence 1989, Bull. Math. Biol. 51(1). Difference: exact tails, and a ladder of windows instead of all.
+    /// Scan statistics: Glaz, Naus and Wallenstein 2001, *Scan Statistics*, chapter 1. Disjoint segments of most
+    /// evidence: Auger and Lawrence 1989, Bull. Math. Biol. 51(1). Difference: exact tails, and a ladder of windows
+    /// instead of all.
     #[must_use]
     pub fn spans(&self, alpha: f64, hypotheses: NonZeroU64) -> Vec<Span> {
         let mut candidates = self.significant(alpha, hypotheses);
@@ -158,6 +161,10 @@ impl Scan {
                 end: tokens.end,
                 window_start: tested.start,
                 window_end: tested.end,
+                tally: Tally {
+                    n: window.items.len() as u64,
+                    sum: self.sums[window.items.end] - self.sums[window.items.start],
+                },
                 p: window.p,
             }
         };

@@ -1,6 +1,6 @@
 //! Tail probabilities of counts and of exponential scores, in the log domain.
 //!
-//! Every p-value of this crate is one of two tails:
+//! Every p-value of a count is one of two tails:
 //!
 //! ```text
 //! P(Binomial(n, p) >= k)     how many of n draws were green, or matched         binomial
@@ -11,6 +11,10 @@
 //! ratios on a grid (`bet_grid`) and of one that comes down to a tail (`uniform_mixture`). They are pure functions of `f64` and `u64`, without state and without
 //! allocation, and they call the `libm` crate instead of the platform's library, so the same input gives the
 //! same bytes everywhere.
+//!
+//! A sum with coefficients (`weighted`) has no such form. It has a proven bound (`chernoff`) and a sharp
+//! approximation (`saddlepoint`), each with its own account of method and error; what follows is about the two exact
+//! tails.
 //!
 //! # Method
 //!
@@ -51,15 +55,18 @@
 //! scores, describes no experiment; it gives ln P = 0, the value that supports no claim. No function here
 //! returns NaN or panics.
 
+mod atom;
 pub mod bet_grid;
 pub mod binomial;
 pub mod chernoff;
 mod compensated;
+mod counted_out;
 pub mod gamma;
 pub mod mixture;
+pub mod normal;
 mod quadrature;
 pub mod quantile;
 pub mod saddlepoint;
 pub mod special;
-pub mod weighted;
 pub mod uniform_mixture;
+pub mod weighted;

@@ -3,6 +3,7 @@
 use hashbrown::HashSet;
 use taggant::reader::{Identity, Input, Ngrams, Reader, Reading};
 
+use crate::sample::{fingerprint, fold};
 use crate::sequence_set::SequenceSet;
 
 /// The sufficient statistics of a count test. Merging is associative and commutative.
@@ -42,12 +43,13 @@ pub struct ChannelTally {
 /// With [`Identity::Keyed`] several n-grams may share an input: it counts once, and as served if any of their
 /// contexts was. Which of them comes first does not matter, since one input has one value.
 ///
-/// `visit` sees each counted score in order, with its channel.
+/// `visit` sees each counted score in order, with its channel and a fingerprint of its input that does not depend on
+/// the order.
 pub(crate) fn tally(
     reader: &dyn Reader,
     ngrams: Ngrams<'_>,
     served: Option<&SequenceSet>,
-    mut visit: impl FnMut(usize, u64),
+    mut visit: impl FnMut(usize, u64, u64),
 ) -> Vec<ChannelTally> {
     let law = reader.law();
     let mut tallies = vec![ChannelTally::default(); reader.channels().len()];
@@ -78,7 +80,7 @@ pub(crate) fn tally(
             }
             if is_distinct || seen.insert(*input) {
                 tallies[channel].all.add(score);
-                visit(channel, score);
+                visit(channel, score, if is_distinct { fingerprint(ngram) } else { fold(*input) });
             }
         }
     }

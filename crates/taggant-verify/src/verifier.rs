@@ -1,22 +1,28 @@
 //! The verifier: evidence -> test -> report.
 
-use rayon::prelude::*;
+use std::num::NonZeroU64;
+
+use taggant::KeyId;
 use taggant::law::Law;
 use taggant::reader::{ContextRule, Reader};
-use taggant::{KeyId, TokenId};
 
+use crate::bootstrap::{REPLICATES, SEED, bootstrap, contributions};
 use crate::caution::Caution;
+use crate::columns_panel;
 use crate::corpus::Corpus;
-use crate::decoys::{ENOUGH_DECOYS, Panel, panel};
+use crate::decoys::{self, ENOUGH_DECOYS, Panel};
+use crate::effect::EffectInterval;
 use crate::error::{Error, Kind};
-use crate::ln_p::LnP;
+use crate::evidence::Evidence;
+use crate::growth::Buckets;
+use crate::linear::{LinearNull, LinearSum, Statistic};
 use crate::null::Null;
-use crate::p_value::holm;
-use crate::report::{
-    Calibration, CorpusCounts, DocumentResult, PKind, Plots, Power, Report, TestResult, Verdict,
-};
+use crate::p_value::PValue;
+use crate::report::{Calibration, CorpusCounts, EffectResult, PKind, Plots, Power, Report, TestResult};
+use crate::sample::Sample;
 use crate::sequence_set::SequenceSet;
 use crate::tally::{ChannelTally, Tally, tally};
+use crate::verdict::{AT_POWER, adjust, level, verdict};
 
 /// Tests whether text carries a mark: one key, one profile, one level.
 ///
@@ -24,7 +30,7 @@ use crate::tally::{ChannelTally, Tally, tally};
 /// the values of distinct inputs are independent with an exactly known law, whatever wrote the text.
 #[derive(Debug)]
 pub struct Verifier<'a> {
-    reader: &'a dyn Reader,
+    pub(crate) reader: &'a dyn Reader,
     plan: Plan,
 }
 
@@ -35,14 +41,19 @@ pub struct Plan {
     pub alpha: f64,
     /// The effect that `no-evidence` must have been able to see, in standard deviations of one value.
     pub min_effect: f64,
+    /// How many runs like this one share alpha, this one included: keys, dialects, profiles, sets of weights tried on the
+    /// same text. Every adjusted p is multiplied by it.
+    pub hypotheses: NonZeroU64,
     /// How many decoys stand beside the observed statistic; 0 for none.
     pub decoys: u64,
+    /// How many simulated keys stand beside it; 0 for none.
+    pub columns: u64,
 }
 
 impl Default for Plan {
-    /// alpha 1e-6, an effect of 0.1, 200 decoys.
+    /// alpha 1e-6 for this run alone, an effect of 0.1, 200 decoys, 10,000 simulated keys.
     fn default() -> Self {
-        Self { alpha: 1e-6, min_effect: 0.1, decoys: 200 }
+        Self { alpha: 1e-6, min_effect: 0.1, hypotheses: NonZeroU64::MIN, decoys: 200, columns: 10_000 }
     }
 }
 
@@ -90,6 +101,12 @@ impl<'a> Verifier<'a> {
         Ok(Self { reader, plan })
     }
 
+    /// What was fixed before looking.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The mark's context rule: what a [`Corpus`] is made with.
     #[must_use]
     pub fn context_rule(&self) -> ContextRule {
@@ -102,49 +119,46 @@ impl<'a> Verifier<'a> {
         self.reader.law()
     }
 
-    /// Tests a corpus.
-    ///
-    /// `served` adds a test on the contexts in that set. It is a filter on contexts alone, never on
-    /// (context, token): that one would select on the value itself. The set must come from all that was served, or from a
-    /// part chosen without regard to what was written after a context.
+    /// Tests a text.
     ///
     /// # Errors
-    /// When the corpus has nothing to score, or the filter's contexts are of another width.
+    /// When the text has nothing to score, or a filter or weighted items are for another context width.
     pub fn test(
         &self,
-        corpus: &Corpus,
-        served: Option<&SequenceSet>,
+        evidence: Evidence<'_>,
         subject: Subject,
         open_decoy: &OpenDecoy<'_>,
     ) -> Result<Report, Error> {
-        let width = self.reader.context_rule().width.len();
-        if let Some(set) = served
-            && set.length() != width
-        {
-            return Err(Kind::ServedWidth { expected: width, found: set.length() }.into());
+        self.check_widths(&evidence)?;
+        let Evidence { corpus, served, weighted } = evidence;
+        let mut buckets = Buckets::new(self.reader);
+        let tallies = tally(self.reader, corpus.ngrams(), served, |channel, score, fingerprint| {
+            buckets.add(channel, score, fingerprint);
+        });
+        let mut tests = self.count_tests(&tallies, served.is_some());
+        if let Some(statistic) = weighted {
+            let law = self.reader.law();
+            for (channel, sum) in self.tested_channels().zip(self.tested(statistic.sum(self.reader, None))) {
+                tests.push(weighted_test(channel, law, &sum));
+            }
         }
-        if corpus.ngrams().ngram_len() != width + 1 {
-            let found = corpus.ngrams().ngram_len() - 1;
-            return Err(Kind::CorpusWidth { expected: width, found }.into());
-        }
-        if self.reader.channels().iter().all(|channel| channel.accounts) {
-            return Err(Kind::OnlyAccounts.into());
-        }
-        if corpus.ngrams().is_empty() {
-            return Err(Kind::NothingToScore { tokens: corpus.counts().tokens, width }.into());
-        }
-        let tallies = tally(self.reader, corpus.ngrams(), served, |_, _| {});
-        let mut tests = self.tests(&tallies, served.is_some());
-        adjust(&mut tests);
+        adjust(&mut tests, self.plan.hypotheses.get());
 
         let pooled = self.pooled(&tallies);
-        let null = Null::new(self.reader.law(), pooled.n);
-        let observed_z = null.z(null.statistic(&pooled));
-        let panel = panel(corpus, observed_z, self.plan.decoys, open_decoy);
+        let sample = Sample::new(corpus.ngrams(), decoys::MOST_INPUTS);
+        let observed = decoys::count(self.reader, sample.ngrams());
+        let observed_z = observed.map(|(_, outcome)| outcome.z);
+        let pipeline = |n| decoys::count(&*open_decoy(n), sample.ngrams()).map(|(_, outcome)| outcome);
+        let panel = observed_z.and_then(|z| decoys::panel(self.plan.decoys, z, &pipeline));
+        let weighted_panel = weighted.and_then(|statistic| self.weighted_panel(statistic, open_decoy));
+        let column_panel = columns_panel::draw(self.reader, corpus.ngrams(), self.plan.columns);
         let power = self.power(&tests);
-        let verdict =
-            verdict(&tests, &self.plan, panel.as_ref().is_none_or(|panel| panel.is_calibrated), &power);
-        let cautions = self.cautions(corpus, served, &tests, panel.as_ref());
+        let is_calibrated = panel.as_ref().is_none_or(|panel| panel.check.is_passed());
+        let verdict = verdict(&tests, &self.plan, is_calibrated, &power);
+        let mut cautions = self.cautions(&evidence, &tests, panel.as_ref());
+        if let Some(panel) = weighted_panel.as_ref().filter(|panel| !panel.check.is_passed()) {
+            cautions.push(Caution::WeightedPicture { ks: panel.check.ks });
+        }
         let n_inputs: u64 = tallies.iter().map(|channel| channel.all.n).sum();
         let n_of_accounts = n_inputs - pooled.n;
         Ok(Report {
@@ -159,47 +173,84 @@ impl<'a> Verifier<'a> {
             corpus: corpus_counts(corpus, n_inputs, n_of_accounts),
             tests,
             calibration: Calibration {
-                decoys: panel.as_ref().map_or(0, |panel| panel.z.len() as u64),
-                decoy_mean_z: panel.as_ref().map(|panel| panel.mean_z),
-                decoy_sd_z: panel.as_ref().map(|panel| panel.sd_z),
-                rank: panel.as_ref().map(|panel| panel.rank),
-                variance_inflation: corpus.variance_inflation(),
+                columns: column_panel.as_ref().map(|(panel, _)| panel.clone()),
+                decoy_inputs: panel.as_ref().and(observed).map_or(0, |(n, _)| n),
+                ..calibration(panel.as_ref(), weighted_panel.as_ref(), corpus)
             },
+            effect: self.effect(corpus, &pooled),
             power,
             cautions: cautions.iter().map(ToString::to_string).collect(),
             documents: None,
             students: None,
-            plots: panel.map(|panel| Plots { decoy_z: panel.z, observed_z }),
+            plots: Some(Plots {
+                observed_z: panel.as_ref().and(observed_z),
+                decoy_z: panel.as_ref().map(|panel| panel.z.clone()).unwrap_or_default(),
+                decoy_p: panel.map(|panel| panel.randomised_p).unwrap_or_default(),
+                decoy_weighted_p: weighted_panel.map(|panel| panel.randomised_p).unwrap_or_default(),
+                column_observed_z: column_panel.as_ref().map(|(_, picture)| picture.observed_z),
+                column_z: column_panel.map(|(_, picture)| picture.bins).unwrap_or_default(),
+                growth: buckets.growth(self.reader.law()),
+            }),
         })
     }
 
-    /// Tests one document on its own: de-duplicated within itself, summed over the channels without
-    /// accounts. `ln_p_adjusted` is not yet adjusted; [`adjust_documents`] does that over all of them.
-    #[must_use]
-    pub fn document(&self, id: String, tokens: &[TokenId]) -> DocumentResult {
-        let mut corpus = Corpus::new(self.reader.context_rule());
-        corpus.add(tokens);
-        let sum = self.pooled(&tally(self.reader, corpus.ngrams(), None, |_, _| {}));
-        let null = Null::new(self.reader.law(), sum.n);
-        let statistic = null.statistic(&sum);
-        let ln_p = null.p_value(statistic).ln();
-        DocumentResult {
-            id,
-            tokens: tokens.len() as u64,
-            scored: sum.n,
+    /// The interval of the excess, and what documents drawn anew say of it.
+    fn effect(&self, corpus: &Corpus, pooled: &Tally) -> Option<EffectResult> {
+        let law = self.reader.law();
+        let statistic = Null::new(law, pooled.n).statistic(pooled);
+        let interval = EffectInterval::exact(law, pooled.n, statistic, EFFECT_LEVEL)?;
+        let of_documents = contributions(self.reader, corpus);
+        let n_filled = of_documents.iter().filter(|tally| tally.n > 0).count();
+        let resampled = (n_filled >= ENOUGH_DOCUMENTS)
+            .then(|| bootstrap(&of_documents, law, EFFECT_LEVEL, REPLICATES, SEED))
+            .flatten()
+            .map(|interval| [interval.excess.low, interval.excess.high])
+            .filter(|ends| ends.iter().all(|end| end.is_finite()));
+        Some(EffectResult {
+            model: EFFECT_MODEL.into(),
+            n: pooled.n,
             statistic,
-            z: null.z(statistic),
-            ln_p,
-            ln_p_adjusted: ln_p,
-            evidence: false,
-            spans: None,
-        }
+            excess: interval.excess.estimate,
+            low: interval.excess.low,
+            high: interval.excess.high,
+            level: EFFECT_LEVEL,
+            bootstrap: resampled,
+        })
     }
 
-    /// Documents in parallel; equal to [`document`](Self::document) on each, in order.
-    #[must_use]
-    pub fn documents(&self, documents: &[(String, Vec<TokenId>)]) -> Vec<DocumentResult> {
-        documents.par_iter().map(|(id, tokens)| self.document(id.clone(), tokens)).collect()
+    /// The weighted statistic under fresh secrets: a picture. Its p-values come from approximate tails, so it is not judged;
+    /// the decoys' count goes through the same secrets and the same inputs, and is.
+    fn weighted_panel(&self, statistic: &Statistic<'_>, open_decoy: &OpenDecoy<'_>) -> Option<Panel> {
+        let items = statistic.items().sampled(decoys::MOST_INPUTS);
+        let sampled = statistic.on(&items);
+        let observed = sampled.outcome(self.reader)?;
+        decoys::panel(self.plan.decoys, observed.z, &|n| sampled.outcome(&*open_decoy(n)))
+    }
+
+    fn check_widths(&self, evidence: &Evidence<'_>) -> Result<(), Error> {
+        let Evidence { corpus, served, weighted } = evidence;
+        let expected = self.reader.context_rule().width.len();
+        match served.map(SequenceSet::length) {
+            Some(found) if found == expected + 1 => return Err(Kind::TupleFilter { expected }.into()),
+            Some(found) if found != expected => return Err(Kind::ServedWidth { expected, found }.into()),
+            _ => {}
+        }
+        let found = corpus.ngrams().ngram_len() - 1;
+        if found != expected {
+            return Err(Kind::CorpusWidth { expected, found }.into());
+        }
+        if let Some(found) = weighted.map(|statistic| statistic.ngrams().ngram_len() - 1)
+            && found != expected
+        {
+            return Err(Kind::ItemsWidth { expected, found }.into());
+        }
+        if self.reader.channels().iter().all(|channel| channel.accounts) {
+            return Err(Kind::OnlyAccounts.into());
+        }
+        if corpus.ngrams().is_empty() {
+            return Err(Kind::NothingToScore { tokens: corpus.counts().tokens, width: expected }.into());
+        }
+        Ok(())
     }
 
     /// The evidence along the tokens of a corpus: (distinct inputs so far, ln e), at about `n_points`
@@ -216,7 +267,7 @@ impl<'a> Verifier<'a> {
             let null = Null::new(self.reader.law(), sum.n);
             points.push((sum.n, null.ln_e(null.statistic(sum))));
         };
-        tally(self.reader, corpus.ngrams(), None, |channel, score| {
+        tally(self.reader, corpus.ngrams(), None, |channel, score, _| {
             if !accounts[channel] {
                 sum.add(score);
                 if sum.n.is_multiple_of(step) {
@@ -230,45 +281,31 @@ impl<'a> Verifier<'a> {
         points
     }
 
-    /// One test per channel without accounts, twice under a filter.
-    fn tests(&self, tallies: &[ChannelTally], is_filtered: bool) -> Vec<TestResult> {
-        let channels = self.reader.channels().iter().zip(tallies).filter(|(channel, _)| !channel.accounts);
+    /// The names of the channels without accounts.
+    fn tested_channels(&self) -> impl Iterator<Item = &str> {
+        self.tested(self.reader.channels().iter().collect()).map(|channel| channel.name.as_str())
+    }
+
+    /// Of one thing for each channel, those of channels without accounts.
+    fn tested<T>(&self, of_channels: Vec<T>) -> impl Iterator<Item = T> {
+        let channels = self.reader.channels().iter().zip(of_channels);
+        channels.filter(|(channel, _)| !channel.accounts).map(|(_, it)| it)
+    }
+
+    /// One count per channel without accounts, twice under a filter.
+    fn count_tests(&self, tallies: &[ChannelTally], is_filtered: bool) -> Vec<TestResult> {
         let mut tests = Vec::new();
-        for (channel, tallied) in channels {
-            let result = |name, tally, p_kind| self.count(name, channel.name.as_str(), tally, p_kind);
-            tests.push(result("count", &tallied.all, PKind::Exact));
+        for (channel, tallied) in self.tested_channels().zip(self.tested(tallies.iter().collect())) {
+            tests.push(count_test("count", channel, self.reader.law(), &tallied.all, PKind::Exact));
             if is_filtered {
-                tests.push(result("count-served", &tallied.served, PKind::Calibrated));
+                let kind = PKind::Calibrated;
+                tests.push(count_test("count-served", channel, self.reader.law(), &tallied.served, kind));
             }
         }
         tests
     }
 
-    fn count(&self, name: &str, channel: &str, tally: &Tally, p_kind: PKind) -> TestResult {
-        let null = Null::new(self.reader.law(), tally.n);
-        let statistic = null.statistic(tally);
-        let p = null.p_value(statistic);
-        TestResult {
-            name: name.into(),
-            channel: channel.into(),
-            law: law_text(self.reader.law()),
-            n: tally.n,
-            statistic,
-            null_mean: null.mean(),
-            null_variance: null.variance(),
-            z: null.z(statistic),
-            p_kind,
-            ln_p: p.ln(),
-            ln_p_approx: None,
-            log10_p: p.unadjusted().log10(),
-            ln_p_adjusted: p.ln(),
-            hypotheses: 1,
-            decides: true,
-            ln_e: Some(null.ln_e(statistic)),
-        }
-    }
-
-    fn pooled(&self, tallies: &[ChannelTally]) -> Tally {
+    pub(crate) fn pooled(&self, tallies: &[ChannelTally]) -> Tally {
         let mut sum = Tally::default();
         for (channel, tallied) in self.reader.channels().iter().zip(tallies) {
             if !channel.accounts {
@@ -280,7 +317,7 @@ impl<'a> Verifier<'a> {
 
     /// The smallest effect that any exact test could have seen, at the level left after Bonferroni.
     fn power(&self, tests: &[TestResult]) -> Power {
-        let ln_alpha = level(self.plan.alpha, tests);
+        let ln_alpha = level(self.plan.alpha, tests, self.plan.hypotheses.get());
         let effect =
             |test: &TestResult| Null::new(self.reader.law(), test.n).detectable_effect(ln_alpha, AT_POWER);
         let exact = tests.iter().filter(|test| test.p_kind == PKind::Exact);
@@ -291,18 +328,14 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn cautions(
-        &self,
-        corpus: &Corpus,
-        served: Option<&SequenceSet>,
-        tests: &[TestResult],
-        panel: Option<&Panel>,
-    ) -> Vec<Caution> {
+    fn cautions(&self, evidence: &Evidence<'_>, tests: &[TestResult], panel: Option<&Panel>) -> Vec<Caution> {
+        let Evidence { corpus, served, .. } = evidence;
         let mut cautions = Vec::new();
         let decoys = panel.map_or(0, |panel| panel.z.len() as u64);
         match panel {
-            Some(panel) if !panel.is_calibrated => {
-                cautions.push(Caution::Uncalibrated { mean_z: panel.mean_z, sd_z: panel.sd_z });
+            Some(panel) if !panel.check.is_passed() => {
+                let Panel { mean_z, sd_z, .. } = *panel;
+                cautions.push(Caution::Uncalibrated { mean_z, sd_z, ks: panel.check.ks });
             }
             _ if decoys < ENOUGH_DECOYS => cautions.push(Caution::FewDecoys { decoys }),
             _ => {}
@@ -324,12 +357,69 @@ impl<'a> Verifier<'a> {
     }
 }
 
-/// Adjusts documents by Holm and says which are evidence at `alpha`.
-pub fn adjust_documents(documents: &mut [DocumentResult], alpha: f64) {
-    let p: Vec<LnP> = documents.iter().map(|document| LnP::from_ln(document.ln_p)).collect();
-    for (document, adjusted) in documents.iter_mut().zip(holm(&p)) {
-        document.ln_p_adjusted = adjusted.ln();
-        document.evidence = adjusted.ln() <= libm::log(alpha);
+/// The count of one channel.
+fn count_test(name: &str, channel: &str, law: Law, tally: &Tally, p_kind: PKind) -> TestResult {
+    let null = Null::new(law, tally.n);
+    let statistic = null.statistic(tally);
+    let p = null.p_value(statistic);
+    TestResult {
+        null_mean: null.mean(),
+        null_variance: null.variance(),
+        z: null.z(statistic),
+        p_kind,
+        ln_e: Some(null.ln_e(statistic)),
+        ..test_result(name, channel, law, tally.n, statistic, p)
+    }
+}
+
+/// The weighted statistic of one channel.
+fn weighted_test(channel: &str, law: Law, sum: &LinearSum) -> TestResult {
+    let null = LinearNull::new(law, sum);
+    let statistic = sum.statistic(law);
+    TestResult {
+        null_mean: null.mean(),
+        null_variance: null.variance(),
+        z: null.z(statistic),
+        ln_p_approx: null.ln_p_approx(statistic),
+        ln_e: Some(null.ln_e(statistic)),
+        coefficients: Some(null.coefficients()),
+        ..test_result("weighted", channel, law, sum.n(), statistic, null.p_value(statistic))
+    }
+}
+
+fn test_result(name: &str, channel: &str, law: Law, n: u64, statistic: f64, p: PValue) -> TestResult {
+    TestResult {
+        name: name.into(),
+        channel: channel.into(),
+        law: law_text(law),
+        n,
+        statistic,
+        null_mean: 0.0,
+        null_variance: 0.0,
+        z: None,
+        p_kind: p.kind(),
+        ln_p: p.ln(),
+        ln_p_approx: None,
+        coefficients: None,
+        log10_p: p.unadjusted().log10(),
+        ln_p_adjusted: p.ln(),
+        hypotheses: p.hypotheses(),
+        decides: true,
+        ln_e: None,
+    }
+}
+
+fn calibration(panel: Option<&Panel>, weighted: Option<&Panel>, corpus: &Corpus) -> Calibration {
+    Calibration {
+        decoys: panel.map_or(0, |panel| panel.z.len() as u64),
+        decoy_inputs: 0,
+        decoy_mean_z: panel.map(|panel| panel.mean_z),
+        decoy_sd_z: panel.map(|panel| panel.sd_z),
+        decoy_ks: panel.map(|panel| panel.check.ks),
+        decoy_weighted_ks: weighted.map(|panel| panel.check.ks),
+        rank: panel.map(|panel| panel.rank),
+        columns: None,
+        variance_inflation: corpus.variance_inflation(),
     }
 }
 
@@ -340,44 +430,6 @@ pub(crate) fn law_text(law: Law) -> String {
         Law::Exponential => "exponential".into(),
         Law::Bits { depth } => format!("bits {depth}"),
         _ => unreachable!("every law of this build is named above"),
-    }
-}
-
-/// ln of the level that Bonferroni leaves each of these tests.
-pub(crate) fn level(alpha: f64, tests: &[TestResult]) -> f64 {
-    libm::log(alpha / tests.len().max(1) as f64)
-}
-
-/// Holm over the deciding family. A test whose own p is calibrated but not proven enters with the proven bound
-/// `p <= exp(-ln_e)` (Ville 1939) instead.
-pub(crate) fn adjust(tests: &mut [TestResult]) {
-    let mut family: Vec<&mut TestResult> = tests.iter_mut().filter(|test| test.decides).collect();
-    let proven = |test: &&mut TestResult| match (test.p_kind, test.ln_e) {
-        (PKind::Calibrated, Some(ln_e)) => LnP::from_ln(-ln_e),
-        _ => LnP::from_ln(test.ln_p),
-    };
-    let p: Vec<LnP> = family.iter().map(proven).collect();
-    let hypotheses = p.len() as u64;
-    for (test, adjusted) in family.iter_mut().zip(holm(&p)) {
-        test.ln_p_adjusted = adjusted.ln();
-        test.hypotheses = hypotheses;
-    }
-}
-
-/// The verdict that follows from the numbers.
-pub(crate) fn verdict(tests: &[TestResult], plan: &Plan, is_calibrated: bool, power: &Power) -> Verdict {
-    let smallest = tests.iter().filter(|test| test.decides).map(|test| test.ln_p_adjusted);
-    let smallest = smallest.fold(0.0, f64::min);
-    if !is_calibrated {
-        Verdict::Invalid
-    } else if smallest <= libm::log(plan.alpha) {
-        Verdict::Evidence
-    } else if smallest <= libm::log(SUGGESTIVE_P)
-        || power.detectable_effect.is_none_or(|effect| effect > plan.min_effect)
-    {
-        Verdict::Inconclusive
-    } else {
-        Verdict::NoEvidence
     }
 }
 
@@ -402,8 +454,11 @@ fn corpus_counts(corpus: &Corpus, n_inputs: u64, n_of_accounts: u64) -> CorpusCo
 /// The reason of inputs that belong to a channel with accounts, which these tests do not read.
 const ACCOUNT_CHANNEL: &str = "account-channel";
 
-/// The power at which effects are stated.
-pub(crate) const AT_POWER: f64 = 0.9;
+/// The level of the interval of the effect.
+pub(crate) const EFFECT_LEVEL: f64 = 0.95;
 
-/// Above alpha but at most this, a p-value is neither evidence nor its absence.
-const SUGGESTIVE_P: f64 = 1e-3;
+/// What the interval of the effect rests on.
+const EFFECT_MODEL: &str = "if every input is shifted alike";
+
+/// A bootstrap over fewer documents says more of chance than of them.
+const ENOUGH_DOCUMENTS: usize = 20;

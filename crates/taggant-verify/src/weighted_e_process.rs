@@ -181,7 +181,7 @@ impl Tilts {
         if coefficient.abs() <= self.scale {
             return Ok(());
         }
-        Err(Kind::Coefficient { found: coefficient, scale: self.scale }.into())
+        Err(Kind::BetCoefficient { found: coefficient, scale: self.scale }.into())
     }
 
     /// kappa(t), in nats; never negative.

@@ -303,3 +303,9 @@ fn columns_of_two_laws_do_not_merge() {
 fn a_share_of_nothing_has_no_columns() {
     let _ = WeightedColumns::new(Law::Bernoulli { numerator: 1, denominator: 0 }, 3);
 }
+
+#[test]
+#[should_panic(expected = "at most 1073741824 columns")]
+fn more_columns_than_block_numbers_are_refused() {
+    let _ = Columns::new(Law::Exponential, (1 << 30) + 1);
+}

@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Toy, channel, corpus, green, gumbel, mark, profile, served, subject, tournament};
+use common::{Toy, channel, corpus, evidence, green, gumbel, mark, profile, served, subject, tournament};
 use serde_json::Value;
 use taggant::channel::Channel;
 use taggant::law::Law;
@@ -14,10 +14,11 @@ use taggant::reader::{ContextRule, Identity, Input, Ngrams, Reader, Reading};
 use taggant::scheme::Scheme;
 use taggant::{ContextWidth, Mark, TokenId};
 use taggant_verify::check::check;
+use taggant_verify::documents::adjust_documents;
 use taggant_verify::null::Null;
 use taggant_verify::render::{html, markdown, table};
-use taggant_verify::verifier::adjust_documents;
-use taggant_verify::{Corpus, Plan, Report, SequenceSet, Verdict, Verifier};
+use taggant_verify::report::{DocumentResult, Excerpt, PKind, SpanResult};
+use taggant_verify::{Corpus, Evidence, Plan, Report, SequenceSet, Verdict, Verifier};
 
 fn schemes() -> [Scheme; 3] {
     [green("1/4", 2.0), gumbel(), tournament(30)]
@@ -37,7 +38,7 @@ fn test(reader: &Mark, documents: &[Vec<TokenId>], plan: Plan, served: Option<&S
     let profile = reader.profile().clone();
     let decoy = move |n: u64| -> Box<dyn Reader> { Box::new(mark(&profile, 1_000_000 + n)) };
     let verifier = Verifier::new(reader, plan).unwrap();
-    verifier.test(&corpus(reader, documents), served, subject(), &decoy).unwrap()
+    verifier.test(evidence(&corpus(reader, documents), served), subject(), &decoy).unwrap()
 }
 
 /// A reader that says the same of every n-gram.
@@ -83,8 +84,10 @@ impl Reader for Constant {
         &self.channels
     }
 
-    fn inputs(&self, _: Ngrams<'_>, _: &mut [Input]) {
-        unreachable!("distinct n-grams are distinct inputs")
+    fn inputs(&self, ngrams: Ngrams<'_>, inputs: &mut [Input]) {
+        for (input, ngram) in inputs.iter_mut().zip(ngrams.iter()) {
+            *input = Input(ngram.iter().fold(0, |input, &token| input << 32 | u128::from(token)));
+        }
     }
 
     fn readings(&self, _: Ngrams<'_>, readings: &mut [Reading]) {
@@ -99,11 +102,11 @@ fn constant_report(reader: &Constant, n: u32, plan: Plan, decoy: &Constant) -> R
     let mut corpus = Corpus::new(reader.context_rule());
     corpus.add(&(0..=n).collect::<Vec<_>>());
     let verifier = Verifier::new(reader, plan).unwrap();
-    verifier.test(&corpus, None, subject(), &|_| Box::new(decoy.clone())).unwrap()
+    verifier.test(Evidence::new(&corpus), subject(), &|_| Box::new(decoy.clone())).unwrap()
 }
 
 fn without_decoys() -> Plan {
-    Plan { decoys: 0, ..Plan::default() }
+    Plan { decoys: 0, columns: 0, ..Plan::default() }
 }
 
 // --- verdicts ---
@@ -206,7 +209,7 @@ fn decoys_that_all_have_one_key_make_the_report_invalid() {
     let reader = mark(&profile, 1);
     let verifier = Verifier::new(&reader, Plan::default()).unwrap();
     let corpus = corpus(&reader, &unmarked_text(10, 200));
-    let report = verifier.test(&corpus, None, subject(), &|_| Box::new(mark(&profile, 5))).unwrap();
+    let report = verifier.test(Evidence::new(&corpus), subject(), &|_| Box::new(mark(&profile, 5))).unwrap();
     assert_eq!(report.verdict, Verdict::Invalid);
 }
 
@@ -329,13 +332,13 @@ fn rich_report(scheme: Scheme) -> Report {
     let toy = Toy::new(1, 500);
     let text = toy.marked(&reader, 1, 6, 90);
     let set = served(2, &toy.marked(&reader, 2, 3, 90));
-    let mut report = test(&reader, &text, Plan { decoys: 60, ..Plan::default() }, Some(&set));
+    let mut report = test(&reader, &text, Plan { decoys: 60, columns: 1000, ..Plan::default() }, Some(&set));
     let ids = ["plain.txt", "<b>&\"|", "bell\u{7}, escape \u{1b}[31m, tab\t, newline\nend"];
     let mut named: Vec<(String, Vec<TokenId>)> = ids.into_iter().map(String::from).zip(text).collect();
     named.push(("empty".into(), Vec::new()));
     let verifier = Verifier::new(&reader, Plan::default()).unwrap();
     let mut documents = verifier.documents(&named);
-    adjust_documents(&mut documents, report.alpha);
+    adjust_documents(&mut documents, report.alpha, std::num::NonZeroU64::MIN);
     report.documents = Some(documents);
     report
 }
@@ -353,19 +356,27 @@ fn the_json_has_exactly_these_keys_in_this_order() {
     for report in rich_reports() {
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
         let top = "schema_version tool command profile_digest key_id dialect alpha verdict corpus tests calibration \
-                   power cautions documents plots";
+                   effect power cautions documents plots";
         assert_eq!(keys(&json).join(" "), top);
         assert_eq!(keys(&json["corpus"]).join(" "), "documents tokens scored distinct dropped");
         assert_eq!(keys(&json["corpus"]["dropped"]).join(" "), "account-channel duplicate short-context");
-        let test = "name channel law n statistic null_mean null_variance z p_kind ln_p ln_p_approx log10_p \
+        let test = "name channel law n statistic null_mean null_variance z p_kind ln_p ln_p_approx coefficients log10_p \
                     ln_p_adjusted hypotheses decides ln_e";
         assert!(json["tests"].as_array().unwrap().iter().all(|found| keys(found).join(" ") == test));
-        let calibration = "decoys decoy_mean_z decoy_sd_z rank variance_inflation";
+        let calibration = "decoys decoy_inputs decoy_mean_z decoy_sd_z decoy_ks decoy_weighted_ks rank columns \
+                           variance_inflation";
         assert_eq!(keys(&json["calibration"]).join(" "), calibration);
+        let columns = "columns inputs mean_z sd_z largest_z rank";
+        assert_eq!(keys(&json["calibration"]["columns"]).join(" "), columns);
+        let effect = "model n statistic excess low high level bootstrap";
+        assert_eq!(keys(&json["effect"]).join(" "), effect);
         assert_eq!(keys(&json["power"]).join(" "), "detectable_effect at_power min_effect");
         let document = "id tokens scored statistic z ln_p ln_p_adjusted evidence spans";
         assert!(json["documents"].as_array().unwrap().iter().all(|found| keys(found).join(" ") == document));
-        assert_eq!(keys(&json["plots"]).join(" "), "decoy_z observed_z");
+        assert_eq!(
+            keys(&json["plots"]).join(" "),
+            "decoy_z decoy_p decoy_weighted_p observed_z column_z column_observed_z growth"
+        );
     }
 }
 
@@ -373,9 +384,15 @@ fn the_json_has_exactly_these_keys_in_this_order() {
 fn what_does_not_apply_is_null_and_present() {
     let report = test(&mark(&profile(green("1/4", 2.0), 2), 1), &[vec![1, 2, 3]], without_decoys(), None);
     let json: Value = serde_json::from_str(&report.to_json()).unwrap();
-    for path in
-        ["/calibration/decoy_mean_z", "/calibration/decoy_sd_z", "/calibration/rank", "/documents", "/plots"]
-    {
+    for path in [
+        "/calibration/decoy_mean_z",
+        "/calibration/decoy_sd_z",
+        "/calibration/rank",
+        "/calibration/columns",
+        "/documents",
+        "/tests/0/coefficients",
+        "/plots/observed_z",
+    ] {
         assert_eq!(json.pointer(path), Some(&Value::Null), "{path}");
     }
     assert_eq!(json.pointer("/power/detectable_effect"), Some(&Value::Null), "one value never reaches 1e-6");
@@ -470,13 +487,29 @@ fn each_changed_number_is_found() {
         "corpus/documents",
         "documents/*/tokens",
         "power/min_effect", // part of the plan
+        // A picture is drawn from the text, which is not in a report; nor is where in it a window lies.
+        "calibration/columns/columns",
+        "calibration/columns/inputs",
+        "calibration/columns/largest_z",
+        "calibration/columns/mean_z",
+        "calibration/columns/rank",
+        "calibration/columns/sd_z",
+        "calibration/decoy_inputs",
+        "plots/column_observed_z",
+        "plots/column_z/*/*",
+        "plots/growth/*/*", // the last point follows, see `the_curve_of_evidence_ends_at_all_there_is`
+        "plots/decoy_p/*",  // one of many need not move the distance
+        "documents/*/spans/*/start",
+        "documents/*/spans/*/end", // a place in the document is all that is asked of it
+        "documents/*/spans/*/window_start",
+        "documents/*/spans/*/window_end",
     ]);
+    let mut missed = BTreeSet::new();
     for report in rich_reports() {
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
         let mut paths = Vec::new();
         numbers(&json, "", &mut paths);
         assert!(paths.len() > 100, "{paths:?}");
-        let mut missed = BTreeSet::new();
         for path in paths {
             let mut changed = json.clone();
             let number = changed.pointer_mut(&path).unwrap();
@@ -495,8 +528,92 @@ fn each_changed_number_is_found() {
                 missed.insert(parts.collect::<Vec<_>>().join("/"));
             }
         }
-        missed.insert("alpha".into());
-        assert_eq!(missed.iter().map(String::as_str).collect::<BTreeSet<_>>(), facts);
+    }
+    missed.insert("alpha".into());
+    assert_eq!(missed.iter().map(String::as_str).collect::<BTreeSet<_>>(), facts);
+}
+
+#[test]
+fn the_curve_of_evidence_ends_at_all_there_is() {
+    for mut report in rich_reports() {
+        let points = &report.plots.as_ref().unwrap().growth;
+        assert_eq!(points[0], (0, 0.0));
+        assert!(points.is_sorted_by(|a, b| a.0 < b.0) && points.len() > 20, "{points:?}");
+        assert_eq!(points.last().unwrap().0, report.corpus.distinct);
+        report.plots.as_mut().unwrap().growth.last_mut().unwrap().1 += 1e-3;
+        assert_eq!(check(&report).len(), 1);
+    }
+}
+
+/// What an opponent, or an eager owner, might do to a report.
+#[test]
+fn forgeries_of_a_report_are_found() {
+    for report in rich_reports() {
+        let forged = |what: &str, change: &dyn Fn(&mut Report)| {
+            let mut changed = report.clone();
+            change(&mut changed);
+            assert_ne!(changed, report, "{what} changes nothing");
+            assert_ne!(check(&changed), [], "{what}");
+        };
+        forged("a served test called exact", &|report| {
+            let test = &mut report.tests[1];
+            test.p_kind = PKind::Exact;
+            test.ln_p_adjusted = test.ln_p + (test.hypotheses as f64).ln();
+        });
+        forged("a test of another name", &|report| report.tests[0].name = "score".into());
+        forged("an approximate p beside a count", &|report| report.tests[0].ln_p_approx = Some(-9999.0));
+        forged("no p-values of decoys", &|report| report.plots.as_mut().unwrap().decoy_p.clear());
+        forged("no decoys", &|report| {
+            let plots = report.plots.as_mut().unwrap();
+            (plots.decoy_p, plots.decoy_z) = (Vec::new(), Vec::new());
+        });
+        forged("no plots", &|report| report.plots = None);
+        forged("weighted p-values of decoys from nowhere", &|report| {
+            report.plots.as_mut().unwrap().decoy_weighted_p = vec![0.5];
+        });
+        let is_marked = |document: &&DocumentResult| document.spans.iter().flatten().next().is_some();
+        if report.documents.iter().flatten().any(|document| is_marked(&document)) {
+            fn span(report: &mut Report) -> &mut SpanResult {
+                let documents = report.documents.iter_mut().flatten();
+                documents.flat_map(|document| document.spans.iter_mut().flatten()).next().unwrap()
+            }
+            forged("a window that no scan has", &|report| span(report).n = 17);
+            forged("a span that ends before it starts", &|report| span(report).end = span(report).start);
+            forged("a window beyond the document", &|report| span(report).window_end = 1 << 40);
+        }
+    }
+}
+
+#[test]
+fn hostile_numbers_make_no_rendering_panic() {
+    let hostile = [1e308, -1e308, 0.0, 5e-324];
+    for report in rich_reports() {
+        for (at, value) in hostile.into_iter().enumerate() {
+            let mut report = report.clone();
+            report.tests[0].name = "weighted".into();
+            report.tests[0].coefficients = Some(vec![(1.0, 5), (0.5, 1)]);
+            report.tests[0].statistic = [5.500000002, 1e308, -1e308, 5e-10][at];
+            let plots = report.plots.as_mut().unwrap();
+            plots.column_z = vec![(value, 1), (-value, u64::MAX)];
+            plots.decoy_z.push(value);
+            plots.decoy_p.push(value);
+            plots.growth.push((u64::MAX, value));
+            let document = &mut report.documents.as_mut().unwrap()[0];
+            document.scored = u64::MAX;
+            for span in document.spans.iter_mut().flatten() {
+                (span.start, span.end, span.ln_p) = (u64::MAX, 0, value);
+            }
+            let _ = (check(&report), table(&report), markdown(&report), html(&report));
+            for (law, coefficients) in [
+                ("exponential", vec![(-1.0, 5), (-0.5, 1)]),
+                ("exponential", vec![(1.0 / 65536.0, 5)]),
+                ("bits 30", vec![(2147483648.0, u64::MAX), (-1.0, 1)]),
+            ] {
+                report.tests[0].law = law.into();
+                report.tests[0].coefficients = Some(coefficients);
+                let _ = check(&report);
+            }
+        }
     }
 }
 
@@ -604,12 +721,24 @@ fn the_json_is_the_snapshot() {
 }
 
 #[test]
-fn the_page_needs_no_network_and_no_script_and_escapes_what_it_quotes() {
+fn the_page_needs_no_network_and_escapes_what_it_quotes() {
+    // Its one script sorts the table of documents and is the same whatever the report.
+    let script = |page: &str| -> String {
+        let (start, end) = (page.find("<script>").unwrap(), page.find("</script>").unwrap());
+        page[start..end + "</script>".len()].to_owned()
+    };
+    let own = script(&html(&small_report()));
     for mut report in rich_reports() {
         report.tool = "<script>alert(1)</script>".into();
         report.tests[0].channel = "<img src=x onerror=y>".into();
         report.cautions.push("a & b < c".into());
+        let span = report.documents.as_mut().unwrap().iter_mut().find_map(|d| d.spans.as_mut()?.first_mut());
+        if let Some(span) = span {
+            span.excerpt = Some(Excerpt::of("a <script>alert(2)</script> </mark> b", 2, 27));
+        }
         let page = html(&report);
+        assert_eq!(script(&page), own);
+        let page = page.replacen(&own, "", 1);
         for forbidden in ["http", "<script", "<img", "onerror=y>", "<link", "@import", "url(", "<b>&\""] {
             assert!(!page.contains(forbidden), "{forbidden}");
         }

@@ -58,6 +58,47 @@ impl Worst {
     }
 }
 
+/// What a file of references reaches, so that a shorter one does not pass unseen.
+struct Coverage {
+    sizes: (f64, f64),
+    rates: std::collections::BTreeSet<u64>,
+    /// For the upper and the lower tail: how many ln P lie in -1e6 ..= -1e-3, the least and the largest below 0.
+    tails: [(usize, f64, f64); 2],
+}
+
+impl Coverage {
+    fn of(rows: &[Value], size_and_rate: impl Fn(&Value) -> (f64, f64)) -> Self {
+        let mut covered = Self {
+            sizes: (f64::INFINITY, 0.0),
+            rates: Default::default(),
+            tails: [(0, 0.0, f64::NEG_INFINITY); 2],
+        };
+        for row in rows {
+            let (size, rate) = size_and_rate(row);
+            covered.sizes = (covered.sizes.0.min(size), covered.sizes.1.max(size));
+            covered.rates.insert(rate.to_bits());
+            for (tail, field) in covered.tails.iter_mut().zip(["ln_upper", "ln_lower"]) {
+                let ln = real(row, field);
+                if ln < 0.0 {
+                    let is_counted = (-1e6..=-1e-3).contains(&ln);
+                    *tail = (tail.0 + usize::from(is_counted), tail.1.min(ln), tail.2.max(ln));
+                }
+            }
+        }
+        covered
+    }
+
+    /// n from 1 to 1e9, and for both tails 200 references, of both together 300, from -1e-3 to -1e6.
+    fn check(&self) {
+        assert!(self.sizes.0 <= 1.0 && self.sizes.1 >= 1e9, "sizes {:?}", self.sizes);
+        let [(upper, ..), (lower, ..)] = self.tails;
+        assert!(upper + lower >= 300, "{:?}", self.tails);
+        for (inside, least, largest) in self.tails {
+            assert!(inside >= 200 && least <= -1e6 && largest >= -1e-3, "{:?}", self.tails);
+        }
+    }
+}
+
 fn keep_larger(kept: &mut (f64, String), error: f64, report: String) {
     if error > kept.0 {
         *kept = (error, report);
@@ -79,41 +120,54 @@ fn count(row: &Value, field: &str) -> u64 {
 #[test]
 fn binomial_tails_match_the_reference() {
     let (mut upper, mut lower) = (Worst::default(), Worst::default());
-    for row in rows(include_str!("data/tail_binomial.json")) {
-        let (n, p, k) = (count(&row, "n"), real(&row, "p"), count(&row, "k"));
+    let rows = rows(include_str!("data/tail_binomial.json"));
+    for row in &rows {
+        let (n, p, k) = (count(row, "n"), real(row, "p"), count(row, "k"));
         upper.check_tail(
             &format!("upper n={n} p={p:?} k={k}"),
             binomial::ln_upper(n, p, k),
-            real(&row, "ln_upper"),
+            real(row, "ln_upper"),
         );
         lower.check_tail(
             &format!("lower n={n} p={p:?} k={k}"),
             binomial::ln_lower(n, p, k),
-            real(&row, "ln_lower"),
+            real(row, "ln_lower"),
         );
     }
     println!("{upper:#?}\n{lower:#?}");
-    assert!(upper.cases >= 150);
+    let covered = Coverage::of(&rows, |row| (count(row, "n") as f64, real(row, "p")));
+    covered.check();
+    let has_rate = |j: u32| covered.rates.contains(&(f64::from(j) / 256.0).to_bits());
+    assert!((1..256).all(has_rate), "every green share in 256ths");
+    for (name, is_edge) in [
+        ("S = 0", (|n, k| n > 1 && k == 0) as fn(u64, u64) -> bool),
+        ("S = n", |n, k| n > 1 && k == n),
+        ("n = 1", |n, _| n == 1),
+    ] {
+        let found = rows.iter().filter(|row| is_edge(count(row, "n"), count(row, "k"))).count();
+        assert!(found >= 10, "{name}: {found} references");
+    }
 }
 
 #[test]
 fn gamma_tails_match_the_reference() {
     let (mut upper, mut lower) = (Worst::default(), Worst::default());
-    for row in rows(include_str!("data/tail_gamma.json")) {
-        let (shape, x) = (real(&row, "shape"), real(&row, "x"));
+    let rows = rows(include_str!("data/tail_gamma.json"));
+    for row in &rows {
+        let (shape, x) = (real(row, "shape"), real(row, "x"));
         upper.check_tail(
             &format!("upper shape={shape:?} x={x:?}"),
             gamma::ln_upper(shape, x),
-            real(&row, "ln_upper"),
+            real(row, "ln_upper"),
         );
         lower.check_tail(
             &format!("lower shape={shape:?} x={x:?}"),
             gamma::ln_lower(shape, x),
-            real(&row, "ln_lower"),
+            real(row, "ln_lower"),
         );
     }
     println!("{upper:#?}\n{lower:#?}");
-    assert!(upper.cases >= 150);
+    Coverage::of(&rows, |row| (real(row, "shape"), 0.0)).check();
 }
 
 #[test]

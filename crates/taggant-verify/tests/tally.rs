@@ -18,7 +18,7 @@ use taggant::scheme::Scheme;
 use taggant::{ContextWidth, TokenId};
 use taggant_testkit::reference;
 use taggant_verify::report::PKind;
-use taggant_verify::{Plan, Verifier};
+use taggant_verify::{Evidence, Plan, Verifier};
 
 /// (name, channel) -> (n, sum of scores).
 type Sums = BTreeMap<(String, String), (u64, f64)>;
@@ -148,7 +148,8 @@ fn a_mark_with_accounts_alone_is_refused() {
     let mark = mark(&profile, 1);
     let verifier = Verifier::new(&mark, Plan::default()).unwrap();
     let corpus = corpus(&mark, &texts().read);
-    let refused = verifier.test(&corpus, None, subject(), &|_| unreachable!("refused before")).unwrap_err();
+    let refused =
+        verifier.test(Evidence::new(&corpus), subject(), &|_| unreachable!("refused before")).unwrap_err();
     assert!(refused.is_nothing_to_score() && refused.to_string().contains("carries accounts"), "{refused}");
 }
 
@@ -156,10 +157,15 @@ fn a_mark_with_accounts_alone_is_refused() {
 fn served_contexts_of_another_width_are_refused() {
     let mark = mark(&profile(gumbel(), 2), 1);
     let verifier = Verifier::new(&mark, Plan::default()).unwrap();
-    let (corpus, set) = (corpus(&mark, &texts().read), served(3, &texts().served));
-    let refused =
-        verifier.test(&corpus, Some(&set), subject(), &|_| unreachable!("refused before")).unwrap_err();
-    assert!(refused.to_string().contains("hold 3 tokens"), "{refused}");
+    let corpus = corpus(&mark, &texts().read);
+    // A filter on (context, token) has a reason of its own to be refused.
+    for (length, words) in [(1, "hold 1 tokens"), (3, "selects on the value itself"), (4, "hold 4 tokens")] {
+        let set = served(length, &texts().served);
+        let refused = verifier
+            .test(Evidence::new(&corpus).served(&set), subject(), &|_| unreachable!("refused before"))
+            .unwrap_err();
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
 }
 
 /// A dialect whose pseudorandom function sees only the smallest hash among the context's tokens.

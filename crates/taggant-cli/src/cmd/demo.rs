@@ -10,7 +10,7 @@ use taggant::writer::Writer;
 use taggant_dialects::{KeyMaterial, Opened, Profile};
 use taggant_lm::{Author, KneserNey, Tokenizer, VOCAB_SIZE};
 use taggant_verify::report::Student;
-use taggant_verify::{Corpus, Plan, Report, SequenceSet, Verifier};
+use taggant_verify::{Corpus, Evidence, Plan, Report, SequenceSet, Verifier};
 
 use crate::args::DemoArgs;
 use crate::cmd::generate::{DOCUMENT_TOKENS, complete, train_on};
@@ -118,7 +118,6 @@ impl Keys {
 struct Tested {
     report: Report,
     gamma: f64,
-    growth: Vec<(u64, f64)>,
 }
 
 fn test(
@@ -134,9 +133,9 @@ fn test(
     let mut contexts = SequenceSet::new(verifier.context_rule().width.len());
     served.iter().for_each(|tokens| contexts.add_windows(tokens));
     let decoy = |n| profile.open_decoy(opened.key_id, n);
-    let report = verifier.test(&corpus, Some(&contexts), mark::subject(profile, opened), &decoy)?;
-    let gamma = verifier.law().mean();
-    Ok(Tested { report, gamma, growth: verifier.growth(&corpus, PLOT_POINTS) })
+    let evidence = Evidence::new(&corpus).served(&contexts);
+    let report = verifier.test(evidence, mark::subject(profile, opened), &decoy)?;
+    Ok(Tested { report, gamma: verifier.law().mean() })
 }
 
 fn student(tested: &Tested, share: f64, key: &str) -> Student {
@@ -156,7 +155,7 @@ fn student(tested: &Tested, share: f64, key: &str) -> Student {
         decoy_mean_z: report.calibration.decoy_mean_z,
         decoy_sd_z: report.calibration.decoy_sd_z,
         rank: report.calibration.rank,
-        growth: tested.growth.clone(),
+        growth: report.plots.as_ref().map(|plots| plots.growth.clone()).unwrap_or_default(),
     }
 }
 
@@ -205,6 +204,3 @@ const STUDENT_TOKENS: usize = 1_090_000;
 
 /// How much text is drawn from a student.
 const SAMPLED_TOKENS: usize = 110_000;
-
-/// Points of a plotted line.
-const PLOT_POINTS: u64 = 200;

@@ -30,6 +30,7 @@ struct Planned {
     schema_version: u64,
     tool: &'static str,
     command: &'static str,
+    asked: &'static str,
     law: String,
     alpha: f64,
     power: f64,
@@ -59,18 +60,17 @@ fn plan(args: &PlanArgs) -> Result<Planned> {
         let (tokens, queries) = (answers.tokens_for(inputs), answers.queries_for(inputs));
         Needs { inputs, tokens, queries }
     };
-    let (effect, exact) = match (args.effect, args.excess, args.tokens) {
+    let (asked, effect, exact) = match (args.effect, args.excess, args.tokens) {
         (_, _, Some(tokens)) => {
             let inputs = answers.inputs_in(tokens);
-            let effect = claim.detectable_effect(inputs);
-            let effect = effect
-                .with_context(|| format!("{tokens} tokens are too few to show any effect at this level"))?;
-            (effect, Needs { inputs, tokens, queries: tokens.div_ceil(args.answer_tokens.get()) })
+            let too_few = || format!("{tokens} tokens are too few to show any effect at this level");
+            let effect = claim.detectable_effect(inputs).with_context(too_few)?;
+            ("tokens", effect, Needs { inputs, tokens, queries: tokens.div_ceil(args.answer_tokens.get()) })
         }
-        (Some(effect), ..) => (effect, needs(inputs_needed(&claim, "--effect", effect, effect)?)),
+        (Some(effect), ..) => ("effect", effect, needs(inputs_needed(&claim, "--effect", effect, effect)?)),
         (None, Some(excess), _) => {
             let effect = effect_of_excess(law, excess);
-            (effect, needs(inputs_needed(&claim, "--excess", excess, effect)?))
+            ("excess", effect, needs(inputs_needed(&claim, "--excess", excess, effect)?))
         }
         (None, None, None) => unreachable!("the flags ask for one of the three"),
     };
@@ -84,6 +84,7 @@ fn plan(args: &PlanArgs) -> Result<Planned> {
         schema_version: 1,
         tool: concat!("taggant ", env!("CARGO_PKG_VERSION")),
         command: "plan",
+        asked,
         law: law_text(law),
         alpha: args.alpha,
         power: args.power,
@@ -143,7 +144,7 @@ fn inputs_needed(claim: &Claim, flag: &str, given: f64, effect: f64) -> Result<u
         if effect > most {
             let most = if flag == "--excess" { excess_of_effect(law, most) } else { most };
             format!(
-                "{flag} is at most {} under this mark, where every value is 1; found {given}",
+                "{flag} is at most {} under this mark, where every value is the largest; found {given}",
                 digits(most)
             )
         } else {
@@ -172,11 +173,12 @@ fn table(planned: &Planned) -> String {
         n => format!(" over {} hypotheses", grouped(n)),
     };
     let mut text = format!(
-        "law {}, alpha {:e}{hypotheses}, power {}\neffect {} standard deviations of one value: {} {unit} more for each \
+        "law {}, alpha {:e}{hypotheses}, power {}\n{} {} standard deviations of one value: {} {unit} more for each \
          distinct input\n\n",
         planned.law,
         planned.alpha,
         planned.power,
+        if planned.asked == "tokens" { "smallest effect seen:" } else { "effect" },
         digits(planned.effect),
         digits(planned.excess)
     );

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Status> {
             output::print(&format!("{field}: the report says {stated}, its counts give {recomputed}\n"))?;
         }
         if found.is_empty() {
-            output::print("every number follows from the counts\n")?;
+            output::print("every number that follows from the counts is as stated\n")?;
         }
         return Ok(if found.is_empty() { Status::Ran } else { Status::Difference });
     }

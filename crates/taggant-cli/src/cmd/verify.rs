@@ -1,23 +1,29 @@
 //! `taggant verify`: are these texts marked?
 
-use anyhow::{Result, bail};
-use taggant_corpus::{Document, Fields, Format, Options, Source, Summary, read};
-use taggant_verify::verifier::adjust_documents;
-use taggant_verify::{Corpus, Plan, SequenceSet, Verdict, Verifier};
+use anyhow::{Context, Result, ensure};
+use taggant_corpus::Document;
+use taggant_verify::documents::adjust_documents;
+use taggant_verify::linear::Statistic;
+use taggant_verify::report::{DocumentResult, Excerpt};
+use taggant_verify::{Coefficient, Corpus, Evidence, Items, Plan, SequenceSet, Verdict, Verifier};
 
-use crate::args::{InputFormatArg, VerifyArgs};
+use crate::args::VerifyArgs;
 use crate::failure::Status;
-use crate::{mark, output, progress};
+use crate::{input, mark, output};
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
     output::check_files(&args.output)?;
-    if args.inputs.iter().chain(&args.served).filter(|input| *input == "-").count() > 1 {
-        bail!("- is standard input and can be read once only; name a file for the others");
-    }
+    input::check_stdin(args.inputs.iter().chain(&args.served))?;
     let profile = mark::read_profile(&args.mark.profile)?;
     let opened = mark::open(&profile, &args.mark.key)?;
-    let options = options(args, profile.tokenizer())?;
-    let plan = Plan { alpha: args.alpha, min_effect: args.min_effect, decoys: args.decoys };
+    let mut options = input::options(&args.reading, &profile)?;
+    let plan = Plan {
+        alpha: args.alpha,
+        min_effect: args.min_effect,
+        hypotheses: args.hypotheses,
+        decoys: args.decoys,
+        columns: args.columns,
+    };
     let verifier = Verifier::new(&opened.reader, plan)?;
     let rule = verifier.context_rule();
 
@@ -25,31 +31,48 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
     let mut served = None;
     if !args.served.is_empty() {
         let mut contexts = SequenceSet::new(rule.width.len());
-        let summary = each(&args.served, &options, |document| contexts.add_windows(&document.tokens))?;
-        note(&summary, "--served", &mut cautions);
+        let summary = input::each(&args.served, &options, |document| contexts.add_windows(&document.tokens))?;
+        input::note(&summary, "--served", &mut cautions);
         served = Some(contexts);
     }
+    options.fields.weights.clone_from(&args.weights_field);
+    options.keep_text = args.per_document;
     let mut corpus = Corpus::new(rule);
+    let mut items = Items::new(rule);
+    let mut bad_weight = None;
     let mut results = args.per_document.then(Vec::new);
     let mut waiting = Vec::new();
-    let summary = each(&args.inputs, &options, |document| {
+    let summary = input::each(&args.inputs, &options, |document| {
         corpus.add(&document.tokens);
+        if let Err(error) = weigh(&document, &mut items) {
+            bad_weight.get_or_insert(error);
+        }
         if let Some(results) = &mut results {
-            waiting.push((document.id, document.tokens));
+            waiting.push(document);
             if waiting.len() == BATCH {
-                results.extend(verifier.documents(&std::mem::take(&mut waiting)));
+                results.extend(located(&verifier, std::mem::take(&mut waiting)));
             }
         }
     })?;
-    note(&summary, "the input", &mut cautions);
+    if let Some(error) = bad_weight {
+        return Err(error);
+    }
+    input::note(&summary, "the input", &mut cautions);
 
-    let subject = mark::subject(&profile, &opened);
+    let statistic = Statistic::new(&items);
+    let mut evidence = Evidence::new(&corpus);
+    if let Some(contexts) = &served {
+        evidence = evidence.served(contexts);
+    }
+    if args.weights_field.is_some() {
+        evidence = evidence.weighted(&statistic);
+    }
     let decoy = |n| profile.open_decoy(opened.key_id, n);
-    let mut report = verifier.test(&corpus, served.as_ref(), subject, &decoy)?;
+    let mut report = verifier.test(evidence, mark::subject(&profile, &opened), &decoy)?;
     report.cautions.extend(cautions);
     if let Some(mut results) = results {
-        results.extend(verifier.documents(&waiting));
-        adjust_documents(&mut results, args.alpha);
+        results.extend(located(&verifier, waiting));
+        adjust_documents(&mut results, args.alpha, args.hypotheses);
         report.documents = Some(results);
     }
     output::write_report(&report, &args.output)?;
@@ -57,54 +80,40 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
     Ok(if args.exit_code { status(report.verdict) } else { Status::Ran })
 }
 
-fn options(args: &VerifyArgs, stated: Option<&str>) -> Result<Options> {
-    let tokenizer = args.tokenizer.as_deref().map(mark::tokenizer).transpose()?;
-    if let (Some(tokenizer), Some(stated)) = (&tokenizer, stated)
-        && tokenizer.digest() != stated
+/// Gives each n-gram the weight of its token, the largest of its occurrences.
+fn weigh(document: &Document, items: &mut Items) -> Result<()> {
+    let Some(weights) = &document.weights else { return Ok(()) };
+    let ngram_len = items.ngrams().ngram_len();
+    for (ngram, &weight) in
+        document.tokens.windows(ngram_len).zip(&weights[(ngram_len - 1).min(weights.len())..])
     {
-        bail!("the profile is about tokenizer {stated}, and --tokenizer is {}", tokenizer.digest());
-    }
-    Ok(Options {
-        fields: Fields {
-            text: args.text_field.clone(),
-            tokens: args.tokens_field.clone(),
-            ..Fields::default()
-        },
-        format: args.input_format.map(|format| match format {
-            InputFormatArg::Txt => Format::Txt,
-            InputFormatArg::Jsonl => Format::Jsonl,
-        }),
-        skip_bad: args.skip_bad,
-        tokenizer,
-    })
-}
-
-/// Reads every document of every input, with progress.
-fn each(inputs: &[String], options: &Options, on_document: impl FnMut(Document)) -> Result<Summary> {
-    let mut sources = Vec::new();
-    for input in inputs {
-        sources.extend(Source::find(input)?);
-    }
-    let bar = progress::bytes("reading");
-    let summary = read(&sources, options, on_document, |n_bytes| bar.inc(n_bytes))?;
-    bar.finish_and_clear();
-    Ok(summary)
-}
-
-/// What was met in the input and belongs in the report.
-fn note(summary: &Summary, what: &str, cautions: &mut Vec<String>) {
-    if summary.skipped_lines > 0 {
-        eprintln!(
-            "taggant: warning: skipped {} bad lines of {what}; the first: {}",
-            summary.skipped_lines,
-            summary.first_skipped.as_deref().unwrap_or_default()
+        let coefficient = Coefficient::new(weight).with_context(|| format!("{}: a weight", document.at))?;
+        ensure!(
+            weight == 0.0 || coefficient.units() != 0,
+            "{}: a weight of {weight:e} is no multiple of 2^-16 but 0; scale the weights, their size does not matter",
+            document.at
         );
-        cautions
-            .push(format!("{} bad lines of {what} were skipped and are not counted", summary.skipped_lines));
+        items.raise(ngram, coefficient);
     }
-    if summary.byte_order_marks > 0 {
-        cautions.push(format!("{} byte order marks of {what} were dropped", summary.byte_order_marks));
+    Ok(())
+}
+
+/// The results of documents, with the places of their spans in the text.
+fn located(verifier: &Verifier<'_>, documents: Vec<Document>) -> Vec<DocumentResult> {
+    let (named, texts): (Vec<_>, Vec<_>) =
+        documents.into_iter().map(|document| ((document.id, document.tokens), document.text)).unzip();
+    let mut results = verifier.documents(&named);
+    for (result, text) in results.iter_mut().zip(texts) {
+        for span in result.spans.iter_mut().flatten() {
+            let Some(encoded) = &text else { continue };
+            let start = encoded.offsets[span.start as usize].0;
+            let end = encoded.offsets[span.end as usize - 1].1;
+            span.byte_start = Some(start as u64);
+            span.byte_end = Some(end as u64);
+            span.excerpt = Some(Excerpt::of(&encoded.text, start, end));
+        }
     }
+    results
 }
 
 fn status(verdict: Verdict) -> Status {

@@ -84,6 +84,16 @@ pub(super) fn packs(inputs: impl Iterator<Item = Input>) -> Vec<Pack> {
     packs
 }
 
+/// How many blocks a number of columns takes.
+///
+/// # Panics
+/// When there are no block numbers for so many.
+pub(super) fn n_blocks(n_columns: usize, per_block: usize) -> usize {
+    let n_blocks = n_columns.div_ceil(per_block);
+    assert!(n_blocks <= 1 << BLOCK_BITS, "at most {} columns, found {n_columns}", per_block << BLOCK_BITS);
+    n_blocks
+}
+
 /// The block number of one plane of one block of columns.
 pub(super) fn counter(plane: u32, block: u32) -> u32 {
     debug_assert!(plane < N_PLANES && block < 1 << BLOCK_BITS);

@@ -5,7 +5,7 @@ use taggant::law::Law;
 use taggant::reader::Input;
 
 use super::coins::Coins;
-use super::keystream::{LANES, Pack, Words, counter, packs};
+use super::keystream::{LANES, Pack, Words, counter, n_blocks, packs};
 use super::logarithm::nats;
 use super::masked_sum::{DigitSums, Digits};
 use super::product::Products;
@@ -29,14 +29,17 @@ enum Sums {
 }
 
 impl WeightedColumns {
-    /// No inputs yet. Memory: 16 bytes a column. Panics as [`Columns::new`](super::Columns::new).
+    /// No inputs yet. Memory: 16 bytes a column.
+    ///
+    /// # Panics
+    /// As [`Columns::new`](super::Columns::new).
     #[must_use]
     pub fn new(law: Law, n_columns: usize) -> Self {
         let sums = match Coins::of(law) {
             Some(coins) => {
-                Sums::Coins(coins, vec![[0; Coins::PER_BLOCK]; n_columns.div_ceil(Coins::PER_BLOCK)])
+                Sums::Coins(coins, vec![[0; Coins::PER_BLOCK]; n_blocks(n_columns, Coins::PER_BLOCK)])
             }
-            None => Sums::Nats(vec![Default::default(); n_columns.div_ceil(Products::PER_BLOCK)]),
+            None => Sums::Nats(vec![Default::default(); n_blocks(n_columns, Products::PER_BLOCK)]),
         };
         Self { law, n_columns, n: 0, sums }
     }

@@ -1,13 +1,13 @@
-//! The report as one HTML page: no network, no script, plots as inline SVG.
+//! The report as one HTML page: no network, plots as inline SVG, and one script of its own that sorts a table.
 
 use askama::Template;
 
 use super::plot::{Bars, Growth, Histogram, bars, growth, histogram};
 use super::table::{
-    alpha, calibration_sentence, document_rows, documents, power_sentence, sentence, student_rows, test_rows,
-    without_controls,
+    alpha, calibration_sentence, columns_sentence, document_rows, documents, effect_sentence, power_sentence,
+    sentence, span_numbers, span_place, student_rows, test_rows, without_controls,
 };
-use crate::report::Report;
+use crate::report::{Excerpt, Report};
 
 /// The report as HTML.
 ///
@@ -25,7 +25,10 @@ pub fn html(report: &Report) -> String {
         dropped: report.corpus.dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect(),
         tests: test_rows(report),
         students: report.students.as_deref().map(student_rows),
-        documents: report.documents.as_deref().map(document_rows),
+        documents: report.documents.as_ref().map(|_| sortable_documents(report)),
+        spans: spans(report),
+        columns: columns_sentence(report),
+        effect: effect_sentence(report),
         bars: bars(report),
         histogram: histogram(report),
         growth: growth(report),
@@ -34,6 +37,54 @@ pub fn html(report: &Report) -> String {
     // A report from elsewhere must not turn or end a line of the page's own.
     let lines: Vec<String> = text.lines().map(without_controls).collect();
     lines.join("\n") + "\n"
+}
+
+/// A span as the page shows it.
+struct ShownSpan<'a> {
+    document: &'a str,
+    place: String,
+    numbers: String,
+    excerpt: Option<&'a Excerpt>,
+}
+
+fn spans(report: &Report) -> Vec<ShownSpan<'_>> {
+    let of_documents = report.documents.iter().flatten();
+    of_documents
+        .flat_map(|document| document.spans.iter().flatten().map(move |span| (document, span)))
+        .map(|(document, span)| ShownSpan {
+            document: &document.id,
+            place: span_place(span),
+            numbers: span_numbers(span),
+            excerpt: span.excerpt.as_ref(),
+        })
+        .collect()
+}
+
+/// A cell, and the number it sorts by.
+type SortableCell = (String, Option<f64>);
+
+/// The documents' rows, each cell with the number it sorts by where its text would sort wrongly.
+fn sortable_documents(report: &Report) -> Vec<Vec<SortableCell>> {
+    let documents = report.documents.as_deref().unwrap_or_default();
+    let mut rows: Vec<Vec<SortableCell>> = document_rows(documents)
+        .into_iter()
+        .map(|row| row.into_iter().map(|cell| (cell, None)).collect())
+        .collect();
+    for (row, document) in rows.iter_mut().skip(1).zip(documents) {
+        let numbers = [
+            None,
+            Some(document.tokens as f64),
+            Some(document.scored as f64),
+            Some(document.statistic),
+            Some(document.z.unwrap_or(f64::MIN)),
+            Some(document.ln_p),
+            Some(document.ln_p_adjusted),
+        ];
+        for (cell, number) in row.iter_mut().zip(numbers) {
+            cell.1 = number;
+        }
+    }
+    rows
 }
 
 #[derive(Template)]
@@ -48,7 +99,10 @@ struct Page<'a> {
     dropped: Vec<String>,
     tests: Vec<Vec<String>>,
     students: Option<Vec<Vec<String>>>,
-    documents: Option<Vec<Vec<String>>>,
+    documents: Option<Vec<Vec<SortableCell>>>,
+    spans: Vec<ShownSpan<'a>>,
+    columns: Option<String>,
+    effect: Option<String>,
     bars: Bars,
     histogram: Option<Histogram>,
     growth: Option<Growth>,

@@ -28,10 +28,12 @@ pub(super) struct Tick {
     pub(super) label: String,
 }
 
-/// The decoys' z as a histogram, with the observed z.
+/// The z under other keys as a histogram, with the observed z.
 #[derive(Debug)]
 pub(super) struct Histogram {
     pub(super) columns: Vec<Column>,
+    /// The decoys as a line of steps over the simulated keys, at their scale; empty where the decoys make the columns.
+    pub(super) over: String,
     pub(super) ticks: Vec<Tick>,
     pub(super) observed_x: f64,
     pub(super) observed_label: String,
@@ -106,31 +108,63 @@ pub(super) fn bars(report: &Report) -> Bars {
 
 pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     let plots = report.plots.as_ref()?;
-    let observed = plots.observed_z?;
-    if plots.decoy_z.is_empty() {
+    let observed = plots.column_observed_z.filter(|_| !plots.column_z.is_empty()).or(plots.observed_z)?;
+    // Simulated keys are many: they make the columns where there are any, and the decoys a line over them.
+    let decoys: Vec<(f64, u64)> = plots.decoy_z.iter().map(|z| ((z / BIN).floor() * BIN, 1)).collect();
+    let (main, over) = match plots.column_z.is_empty() {
+        true => (decoys, Vec::new()),
+        false => (plots.column_z.clone(), decoys),
+    };
+    if main.is_empty() {
         return None;
     }
-    let largest = plots.decoy_z.iter().copied().fold(observed, f64::max).max(3.5);
-    let smallest = plots.decoy_z.iter().copied().fold(observed, f64::min).min(-3.5);
+    let starts = || main.iter().chain(&over).map(|bin| bin.0);
+    let largest = starts().map(|start| start + BIN).fold(observed, f64::max).max(3.5);
+    let smallest = starts().fold(observed, f64::min).min(-3.5);
     let (low, high) = (smallest.floor(), (largest + 0.5).ceil());
     let x = |z: f64| tenths((z - low) / (high - low) * PLOT_WIDTH);
     // A z of thousands must not make thousands of columns.
     let bin = BIN.max((high - low) / MOST_BINS);
-    let counts: Vec<(f64, usize)> = (0..((high - low) / bin).round() as usize)
-        .map(|at| low + at as f64 * bin)
-        .map(|start| (start, plots.decoy_z.iter().filter(|&&z| z >= start && z < start + bin).count()))
-        .collect();
-    let n = plots.decoy_z.len() as f64;
+    let n_bins = ((high - low) / bin).round() as usize;
+    if !(high - low).is_finite() || n_bins == 0 {
+        return None;
+    }
+    let binned = |values: &[(f64, u64)]| -> Vec<f64> {
+        let mut counts = vec![0.0; n_bins];
+        for &(start, count) in values {
+            let at = ((start + BIN / 2.0 - low) / bin) as usize;
+            counts[at.min(n_bins - 1)] += count as f64;
+        }
+        counts
+    };
+    let total = |values: &[(f64, u64)]| values.iter().map(|bin| bin.1 as f64).sum::<f64>();
+    let counts = binned(&main);
+    let n = total(&main);
+    let scale = n / total(&over).max(1.0);
+    let over: Vec<f64> = binned(&over).iter().map(|count| count * scale).collect();
     let peak_normal = n * bin / (2.0 * std::f64::consts::PI).sqrt();
-    let tallest = counts.iter().map(|(_, count)| *count as f64).fold(peak_normal, f64::max) * 1.08;
+    let tallest = counts.iter().chain(&over).copied().fold(peak_normal, f64::max) * 1.08;
     let height = |count: f64| tenths(count / tallest * PLOT_HEIGHT);
-    let columns = counts.iter().filter(|(_, count)| *count > 0).map(|&(start, count)| Column {
-        x: x(start),
-        y: tenths(PLOT_HEIGHT - height(count as f64)),
-        width: tenths((x(start + bin) - x(start) - 1.0).max(0.8)),
-        height: height(count as f64),
-        label: format!("{count} decoys with z from {start:.2} to {:.2}", start + bin),
+    let start_of = |at: usize| low + at as f64 * bin;
+    let columns = counts.iter().enumerate().filter(|(_, count)| **count > 0.0).map(|(at, &count)| Column {
+        x: x(start_of(at)),
+        y: tenths(PLOT_HEIGHT - height(count)),
+        width: tenths((x(start_of(at) + bin) - x(start_of(at)) - 1.0).max(0.8)),
+        height: height(count),
+        label: format!("{count} with z from {:.2} to {:.2}", start_of(at), start_of(at) + bin),
     });
+    let mut steps_over = String::new();
+    if scale.is_finite() && over.iter().any(|count| *count > 0.0) {
+        let (first, last) = ends(&over);
+        for (at, count) in over.iter().enumerate().take(last + 1).skip(first) {
+            let y = tenths(PLOT_HEIGHT - height(*count));
+            steps_over.push_str(&format!(
+                "{:.1},{y:.1} {:.1},{y:.1} ",
+                x(start_of(at)),
+                x(start_of(at) + bin)
+            ));
+        }
+    }
     let curve = (0..=160).map(|step| -4.0 + f64::from(step) * 0.05).filter(|z| *z >= low && *z <= high);
     let normal = curve.map(|z| {
         let y = PLOT_HEIGHT - height(peak_normal * (-z * z / 2.0).exp());
@@ -138,6 +172,7 @@ pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     });
     Some(Histogram {
         columns: columns.collect(),
+        over: steps_over.trim_end().to_owned(),
         ticks: steps(low, high, 8).into_iter().map(|z| Tick { at: x(z), label: short(z) }).collect(),
         observed_x: x(observed),
         observed_label: format!("observed z = {observed:.2}"),
@@ -146,40 +181,57 @@ pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     })
 }
 
+/// The first and the last place with something in it.
+fn ends(counts: &[f64]) -> (usize, usize) {
+    let is_filled = |count: &f64| *count > 0.0;
+    let first = counts.iter().position(is_filled).unwrap_or(0);
+    (first, counts.iter().rposition(is_filled).unwrap_or(0))
+}
+
+/// A curve of evidence: its name, and (distinct inputs, ln e).
+type Curve<'a> = (String, &'a [(u64, f64)]);
+
 pub(super) fn growth(report: &Report) -> Option<Growth> {
-    let students = report.students.as_ref()?;
+    let curves: Vec<Curve<'_>> = match (&report.students, &report.plots) {
+        (Some(students), _) => {
+            students.iter().map(|student| (student_label(student), &student.growth[..])).collect()
+        }
+        (None, Some(plots)) => vec![("all contexts".into(), &plots.growth[..])],
+        _ => return None,
+    };
     let log10_e = |ln_e: f64| ln_e / std::f64::consts::LN_10;
-    let points = || students.iter().flat_map(|student| &student.growth);
+    let points = || curves.iter().flat_map(|(_, points)| points.iter());
     let n_largest = points().map(|point| point.0).max().filter(|n| *n > 0)? as f64;
     let alpha = -report.alpha.log10();
     let high = points().map(|point| log10_e(point.1)).fold(alpha * 1.3, f64::max);
     let low = points().map(|point| log10_e(point.1)).fold(-1.0, f64::min);
     let x = |n: u64| tenths(n as f64 / n_largest * GROWTH_WIDTH);
     let y = |value: f64| tenths((high - value) / (high - low) * GROWTH_HEIGHT);
-    let mut lines: Vec<Line> = students
+    let mut lines: Vec<Line> = curves
         .iter()
         .enumerate()
-        .map(|(at, student)| Line {
-            points: student
-                .growth
+        .map(|(at, (label, points))| Line {
+            points: points
                 .iter()
                 .map(|(n, ln_e)| format!("{:.1},{:.1}", x(*n), y(log10_e(*ln_e))))
                 .collect::<Vec<_>>()
                 .join(" "),
-            label: student_label(student),
-            end_y: student.growth.last().map_or(0.0, |point| y(log10_e(point.1))),
+            label: label.clone(),
+            end_y: points.last().map_or(0.0, |point| y(log10_e(point.1))),
             class: format!("student-{at}"),
         })
         .collect();
     spread_labels(&mut lines);
+    let in_thousands = n_largest >= 2000.0;
+    let x_label = |n: f64| match (n > 0.0, in_thousands) {
+        (true, true) => format!("{}k", short(n / 1000.0)),
+        _ => short(n),
+    };
     Some(Growth {
         lines,
         x_ticks: steps(0.0, n_largest, 6)
             .into_iter()
-            .map(|n| Tick {
-                at: x(n as u64),
-                label: if n > 0.0 { format!("{}k", short(n / 1000.0)) } else { "0".into() },
-            })
+            .map(|n| Tick { at: x(n as u64), label: x_label(n) })
             .collect(),
         y_ticks: steps(low, high, 6)
             .into_iter()

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::ln_p::LnP;
-use crate::report::{PKind, Report, TestResult, Verdict};
+use crate::report::{PKind, Report, SpanResult, TestResult, Verdict};
 
 /// The report as aligned text.
 #[must_use]
@@ -51,10 +51,17 @@ fn render(report: &Report, style: Style) -> String {
     let students = report.students.as_deref().map(student_rows);
     let documents = report.documents.as_deref().map(document_rows);
     for rows in [Some(test_rows(report)), students, documents].iter().flatten() {
-        columns(style, rows).lines().for_each(&mut line);
+        aligned(style, rows).lines().for_each(&mut line);
         line("");
     }
-    line(&calibration_sentence(report));
+    let spans = span_rows(report);
+    if spans.len() > 1 {
+        aligned(style, &spans).lines().for_each(&mut line);
+        line("");
+    }
+    for sentence in [effect_sentence(report), Some(calibration_sentence(report)), columns_sentence(report)] {
+        sentence.iter().for_each(|sentence| line(sentence));
+    }
     line(&power_sentence(report));
     for caution in &report.cautions {
         if style == Style::Markdown {
@@ -109,12 +116,88 @@ pub(super) fn calibration_sentence(report: &Report) -> String {
         return "calibration: no decoys".into();
     };
     format!(
-        "calibration: {} decoys, mean z {mean:+.2}, sd {sd:.2}; observed ranks {rank} of {}; repetition would inflate the \
-         variance {:.2} times",
+        "calibration: {} decoys on {} inputs, mean z {mean:+.2}, sd {sd:.2}; observed ranks {rank} of {}; repetition would \
+         inflate the variance {:.2} times",
         calibration.decoys,
+        calibration.decoy_inputs,
         calibration.decoys.saturating_add(1),
         calibration.variance_inflation
     )
+}
+
+/// What the simulated keys say, in words.
+pub(super) fn columns_sentence(report: &Report) -> Option<String> {
+    let panel = report.calibration.columns.as_ref()?;
+    Some(format!(
+        "simulated: {} keys on {} inputs, mean z {:+.2}, sd {:.2}, largest {:.2}; observed ranks {} of {}",
+        panel.columns,
+        panel.inputs,
+        panel.mean_z,
+        panel.sd_z,
+        panel.largest_z,
+        panel.rank,
+        panel.columns.saturating_add(1)
+    ))
+}
+
+/// How large the excess is, in words.
+pub(super) fn effect_sentence(report: &Report) -> Option<String> {
+    let effect = report.effect.as_ref()?;
+    let bootstrap = effect.bootstrap.map_or_else(String::new, |[low, high]| {
+        format!("; bootstrap over documents {low:+.4} to {high:+.4}")
+    });
+    Some(format!(
+        "effect: excess {:+.4} per value, {} % interval {:+.4} to {:+.4} ({}){bootstrap}",
+        effect.excess,
+        effect.level * 100.0,
+        effect.low,
+        effect.high,
+        effect.model
+    ))
+}
+
+/// Where a span is, in words.
+pub(super) fn span_place(span: &SpanResult) -> String {
+    match (span.byte_start, span.byte_end) {
+        (Some(start), Some(end)) => {
+            format!("tokens {} to {}, bytes {start} to {end}", span.start, span.end)
+        }
+        _ => format!("tokens {} to {}", span.start, span.end),
+    }
+}
+
+/// What was measured of a span, in words.
+pub(super) fn span_numbers(span: &SpanResult) -> String {
+    format!(
+        "adjusted p = {}, n = {}, hypotheses = {}",
+        LnP::from_ln(span.ln_p_adjusted),
+        span.n,
+        span.hypotheses
+    )
+}
+
+/// A header row and one row for each span of each document.
+fn span_rows(report: &Report) -> Vec<Vec<String>> {
+    let header = ["span of", "tokens", "bytes", "window", "n", "statistic", "p", "adjusted p"];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    for document in report.documents.iter().flatten() {
+        for span in document.spans.iter().flatten() {
+            rows.push(vec![
+                document.id.clone(),
+                format!("{}-{}", span.start, span.end),
+                match (span.byte_start, span.byte_end) {
+                    (Some(start), Some(end)) => format!("{start}-{end}"),
+                    _ => "-".into(),
+                },
+                format!("{}-{}", span.window_start, span.window_end),
+                span.n.to_string(),
+                number(span.statistic),
+                LnP::from_ln(span.ln_p).to_string(),
+                LnP::from_ln(span.ln_p_adjusted).to_string(),
+            ]);
+        }
+    }
+    rows
 }
 
 /// What could have been seen, in words.
@@ -128,7 +211,7 @@ pub(super) fn power_sentence(report: &Report) -> String {
     }
 }
 
-/// A header row and one row for each test.
+/// A header row and one row for each test. A saddlepoint has a column where some test has one.
 pub(super) fn test_rows(report: &Report) -> Vec<Vec<String>> {
     let header = ["test", "channel", "n", "statistic", "expected", "z", "p", "adjusted p", "p is", "ln e"];
     let row = |test: &TestResult| {
@@ -145,7 +228,16 @@ pub(super) fn test_rows(report: &Report) -> Vec<Vec<String>> {
             test.ln_e.map_or_else(|| "-".into(), |ln_e| format!("{ln_e:.1}")),
         ]
     };
-    std::iter::once(header.map(String::from).to_vec()).chain(report.tests.iter().map(row)).collect()
+    let mut rows: Vec<Vec<String>> =
+        std::iter::once(header.map(String::from).to_vec()).chain(report.tests.iter().map(row)).collect();
+    if report.tests.iter().any(|test| test.ln_p_approx.is_some()) {
+        rows[0].push("p approx.".into());
+        for (row, test) in rows[1..].iter_mut().zip(&report.tests) {
+            let approx = test.ln_p_approx.map(|ln_p| LnP::from_ln(ln_p).to_string());
+            row.push(approx.unwrap_or_else(|| "-".into()));
+        }
+    }
+    rows
 }
 
 /// A header row and one row for each student.
@@ -222,8 +314,14 @@ pub(super) fn without_controls(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }
 
+/// Rows with a header as columns for a terminal, all but the first right-aligned.
+#[must_use]
+pub fn columns(rows: &[Vec<String>]) -> String {
+    aligned(Style::Terminal, rows)
+}
+
 /// Rows with a header as columns, all but the first right-aligned.
-fn columns(style: Style, rows: &[Vec<String>]) -> String {
+fn aligned(style: Style, rows: &[Vec<String>]) -> String {
     let clean = |cell: &String| -> String {
         let cell = without_controls(cell);
         match style {

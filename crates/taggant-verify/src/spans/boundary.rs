@@ -9,14 +9,15 @@ use super::likelihood::Alternative;
 /// The segment of items around a window whose likelihood ratio is largest, the mark's law fitted in the window.
 ///
 /// First the best segment inside of the window, then the best continuation of it to either side, up to half a window
-/// beyond the window and within `free`. As the ratio is affine in the score, the best segment is that of the largest sum
-/// of scores beyond a reference value.
+/// beyond the window and within `free`. As the ratio is affine in the score, the best segment is that of the largest
+/// sum of scores beyond a reference value.
 ///
 /// `sums` holds the sum before each item and of all; `window` lies in `free`, and its sum is above its mean. The result
 /// is never empty, and it shares an item with the window.
 ///
 /// # Paper
-/// Page 1954, Biometrika 41, for sums beyond a reference; the largest-sum segment is Kadane's (Bentley 1984, CACM 27(9)).
+/// Page 1954, Biometrika 41, for sums beyond a reference; the largest-sum segment is Kadane's (Bentley 1984, CACM
+/// 27(9)).
 pub(super) fn refine(law: Law, sums: &[u128], window: &Range<usize>, free: &Range<usize>) -> Range<usize> {
     let alternative = Alternative::fit(law, sums, &[window]);
     let walk = |item: usize| alternative.rise(sums, window.start, item);

@@ -31,8 +31,8 @@ impl Candidate {
 /// ```
 ///
 /// So the product of their adjusted p is the smallest. Every further window pays for the windows it was chosen among.
-/// Time and memory are linear in items and candidates, besides a sort. Of equal choices: fewer windows to the end of the
-/// text, then the longer window.
+/// Time and memory are linear in items and candidates, besides a sort. Of equal choices: the one that ends earlier,
+/// then the longer window.
 pub(super) fn disjoint(candidates: &[Candidate], n: usize) -> Vec<Range<usize>> {
     let mut by_end: Vec<&Candidate> = candidates.iter().collect();
     by_end.sort_by_key(|candidate| (candidate.items.end, candidate.items.start));

@@ -5,10 +5,10 @@
 //! starts     every L/8 items for a length L, and the last possible one
 //! ```
 //!
-//! All n^2/2 windows would cost 18 nats at n = 12,000; this ladder costs 10, and a window of it shares enough with any
-//! stretch to keep 93 % of its evidence on average (that of a fixed excess over T items, seen in a window of L items that
-//! shares O of them, is O^2 / LT). Of ratios 2, sqrt 2 and 2^(1/4) and steps L/2 to L/16 this pair left most, for
-//! stretches of 50 to 3,000 items out of 12,000.
+//! All n^2/2 windows would cost 18 nats at n = 12,000; this ladder costs 10, and its windows share enough with any
+//! stretch to keep most of its evidence: that of a fixed excess over T items, seen in a window of L items that shares O
+//! of them, is the part O^2 / LT. Of ratios 2, sqrt 2, 2^(1/4) and 2^(1/8) and steps L/2 to L/16 this pair left most or
+//! nearly so, for stretches of 50 to 3,000 items out of 12,000 with 30 nats of evidence each.
 //!
 //! Every length has the same part of alpha, rather than every window: two thirds of all windows are shorter than 48
 //! items, and a stretch of thousands should not pay for them. Against equal parts that costs a stretch of 50 items 0.8
@@ -55,12 +55,19 @@ pub fn n_windows(n_items: usize) -> u64 {
     lengths(n_items).fold(0, |sum, length| sum.saturating_add(length.n_starts(n_items) as u64))
 }
 
-/// What the p-value of a window of this length is multiplied by: the windows of this length times the lengths there are.
+/// What the p-value of a window of this length is multiplied by: the windows of this length, times the lengths.
 ///
 /// The reciprocals of this number over all windows sum to 1.
 pub(super) fn n_hypotheses(n: usize, length: Length) -> NonZeroU64 {
-    let windows = length.n_starts(n) as u64 * lengths(n).count() as u64;
+    let windows = (length.n_starts(n) as u64).saturating_mul(lengths(n).count() as u64);
     NonZeroU64::new(windows).expect("a length of the ladder has a window and is one of the lengths")
+}
+
+/// What the p-value of a window of `items` inputs is multiplied by in a scan over `n_items`; 0 if there is no such window.
+#[must_use]
+pub fn hypotheses(n_items: usize, items: usize) -> u64 {
+    let length = lengths(n_items).find(|length| length.items == items);
+    length.map_or(0, |length| n_hypotheses(n_items, length).get())
 }
 
 /// The shortest window: an eighth of it is a whole step, a power of two. Shorter ones could only be significant for

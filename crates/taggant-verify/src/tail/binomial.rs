@@ -15,7 +15,7 @@ use super::special::{NEGLIGIBLE, deviance, expm1_remainder, ln_1m_exp, ln_lattic
 /// Source: Loader 2000 for the boundary term, the module docs of [`tail`](super) for the rest.
 ///
 /// Range: 0 < p < 1, n up to 2^53. Beyond it n is rounded to f64, and the result is still finite.
-/// Error measured, on 837 references and 6000 random ones: 5e-13 absolute for |ln P| <= 1e3, 7e-16 relative
+/// Error measured, on 1091 references and 6000 random ones: 5e-13 absolute for |ln P| <= 1e3, 7e-16 relative
 /// beyond, and everywhere below 4e-15 max(1, |ln P|). Where P is near 1, ln P itself is off by at most 3e-13
 /// of its size.
 /// Cost: about a microsecond, whatever n.

@@ -37,9 +37,8 @@
 //!
 //! It suffices to see it for f(y) = (y - c)+.
 //!
-//! - First: (-ln v - c)+ is convex in v, so no midpoint exceeds the mean over its cell, and the cell at 0 alone leaves a
-//!   gap of (1 - ln 2) h if -ln h >= c and at least as much of its part above c otherwise. Rounding adds at most
-//!   2^-41 < h / 500.
+//! - First: (-ln v - c)+ is convex in v, so no midpoint exceeds the mean over its cell. The cell at 0 alone leaves a gap
+//!   of (1 - ln 2) h for c <= -ln(h/2), and beyond that V has no values. Rounding adds at most h / 500.
 //! - Second: (ln v - c)+ is concave in v but for its kink. Above the kink midpoints exceed the means by at most (1 - ln
 //!   2) h for the cell at 0 and h / (24 (j - 1)^2) for the j-th; in the cell of the kink, if it is the j-th, by at
 //!   most h / (2 (j - 1)); together with rounding less than 0.6 h / max(1, j - 1). The shift by h adds h P(v above the
@@ -59,8 +58,7 @@
 //! ```
 //!
 //! The first because the density of a sum of exponentials is log-concave, tilted or not, and then at most 1 / s (S.
-//! Bobkov and G. Chistyakov, "On concentration functions of random variables", J. Theor. Probab. 28, 2015, proposition
-//! 2.1); the second by the Berry-Esseen theorem for y -> y+ e^(-t y), whose total variation is 2 / (e t).
+//! Bobkov and G. Chistyakov, "On concentration functions of random variables", J. Theor. Probab. 28, 2015); the second by the Berry-Esseen theorem for y -> y+ e^(-t y), whose total variation is 2 / (e t).
 //!
 //! # Rounding
 //!
@@ -87,7 +85,7 @@ impl WeightedSum<'_> {
     /// larger than ln P by about ln(1 + z sqrt(2 pi)) at z standard deviations.
     ///
     /// Range: any x. `x` is taken as it is: a caller whose sum is itself rounded subtracts its error.
-    /// Cost: about ten passes over the groups, which is 10 ms for 10^4 of them.
+    /// Cost: about ten passes over the groups: 1 ms for 10^4 of them, 40 ms for 10^5.
     ///
     /// Edges: 0 for x <= E X, for NaN, and for a sum that has no meaning. For coins the exact ln P(X = max X) once no
     /// smaller value is left at or above x, and -inf (impossible) beyond max X, where an x beyond it by less than
@@ -108,6 +106,10 @@ impl WeightedSum<'_> {
     /// ```text
     /// P(X >= x) <= e^(K(t) - t x) min(1, 1 / (t s sqrt(2 pi)) + 1.12 L)        at K'(t) = x, for coins
     /// ```
+    ///
+    /// On the test sums of `tests/tail_weighted.rs` with P < 0.01 it is on average 0.25 above ln P for equal coins, 0.8 with
+    /// one heavy coin and 2 for unequal scores, where Chernoff's bound is 2.1, 2.5 and 3.5 above. With 10^5 coins of
+    /// random coefficients it is 0.06 above the approximation at six standard deviations.
     ///
     /// Source, range, cost and edges: the module docs and [`WeightedSum::ln_chernoff_upper`].
     #[must_use]
@@ -140,7 +142,8 @@ impl WeightedSum<'_> {
         if chernoff.is_nan() {
             return (0.0, 0.0); // an overflow, at coefficients a factor of 1e150 apart
         }
-        let sharpened = chernoff + libm::log(self.left_out(t, &tilted).min(1.0));
+        let ln_left_out = libm::log(self.left_out(t, &tilted).min(1.0));
+        let sharpened = chernoff + (1.0 - ROUNDINGS) * ln_left_out;
         (chernoff, sharpened)
     }
 
@@ -183,7 +186,11 @@ impl WeightedSum<'_> {
             }
         };
         // A variance that underflows leaves no bound.
-        if bound.is_nan() { 1.0 } else { bound * (1.0 + 64.0 * UNIT * tilted.stretch) }
+        if bound.is_nan() {
+            1.0
+        } else {
+            bound * (1.0 + UNIT * (64.0 * tilted.stretch + 8.0 * self.groups().len() as f64))
+        }
     }
 }
 

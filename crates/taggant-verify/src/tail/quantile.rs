@@ -109,8 +109,8 @@ pub fn gamma_scale_at_power(shape: f64, x: f64, ln_power: f64) -> f64 {
 /// ```
 ///
 /// Range and error: those of [`gamma_critical`].
-/// Edges: 0 for x <= 0; +inf for ln_tail = -inf, for x = inf, for shape 0 or one that is none, or for NaN; 0 for ln_tail
-/// >= 0 and finite x.
+/// Edges: 0 for x <= 0; else +inf for ln_tail = -inf, for x = inf, for shape 0 or one that is none, or for NaN; else 0 for
+/// `ln_tail` of 0 or more.
 #[must_use]
 pub fn gamma_scale_at_lower_tail(shape: f64, x: f64, ln_tail: f64) -> f64 {
     if x <= 0.0 {
@@ -119,6 +119,9 @@ pub fn gamma_scale_at_lower_tail(shape: f64, x: f64, ln_tail: f64) -> f64 {
     let is_unreachable = shape == 0.0 || x == f64::INFINITY || ln_tail == f64::NEG_INFINITY;
     if is_unreachable || x.is_nan() || !gamma::is_shape(shape) || ln_tail.is_nan() {
         return f64::INFINITY;
+    }
+    if ln_tail >= 0.0 {
+        return 0.0;
     }
     x / smallest_f64(f64::INFINITY, |y| gamma::ln_lower(shape, y) >= ln_tail)
 }

@@ -24,18 +24,13 @@
 //! that the others are not. Both are measured under the tilt,
 //!
 //! ```text
-//! L = sum m |a|^3 E_t|phi - E_t phi|^3 / s^3 <= 0.15
+//! L = sum m |a|^3 E_t|phi - E_t phi|^3 / s^3 <= 0.3
 //! |E_t e^(i v X)| 2 t / sqrt(t^2 + v^2) <= 0.01        v = 2 pi j / |a_i|, j = 1, 2, 3, a_i with 2 % of the variance
 //! ```
 //!
-//! and where one is exceeded, groups of few coins are counted out, those with the largest a^2/m first:
-//!
-//! ```text
-//! P(X >= x) = sum_k P(Bin(m, p) = k) P(rest >= x - a k)
-//! ```
-//!
-//! until the rest is near normal, or a single coefficient, of which the exact tail is known. If that takes too many
-//! terms there is no value.
+//! and where one is exceeded, the largest coefficients are counted out (the module `counted_out`) until
+//! the rest is near normal, or a single coefficient, of which the exact tail is known. If that takes too many terms
+//! there is no value.
 //!
 //! # Error
 //!
@@ -43,9 +38,9 @@
 
 use std::f64::consts::{PI, SQRT_2};
 
-use super::special::{LN_2PI, ln_1m_exp, ln_add_exp};
+use super::counted_out::{ln_counted_out, ln_one_coefficient};
+use super::special::{LN_2PI, ln_1m_exp};
 use super::weighted::{Atom, WeightedSum};
-use super::{binomial, gamma};
 
 impl WeightedSum<'_> {
     /// ln P(X >= x), approximately.
@@ -58,14 +53,19 @@ impl WeightedSum<'_> {
     ///
     /// Range: at most [`WeightedSum::ln_certified_upper`], which is proven, and 0. `None` where the formula has no
     /// meaning, and for arguments that are not a test.
-    /// Error measured, `tests/tail_weighted.rs`: below 1 % of ln P wherever P < 0.01, with the span given; typically
-    /// below 0.1 %.
-    /// Cost: that of the bound twice; up to 2^20 visits of a group more where coins are counted out.
+    /// Error measured, `tests/tail_weighted.rs`, wherever P < 0.01 and with the span given: at most 0.02 % of ln P for equal
+    /// coins, 0.1 % for several sizes, 0.4 % with one coin of 10 to 50 % of the variance, 0.4 % for scores, one alone
+    /// and of both signs included. The tests hold it to 1 %. Every sum with one heavy coin had a value; of sums of
+    /// few unequal coins at rates of 1/256 and 255/256, one in seven of the points had none.
+    /// Cost: that of the bound twice; up to 2^14 visits of a group more where coins are counted out.
     ///
     /// Edges: as those of the bound. `None` for a `span` that is not positive.
     #[must_use]
     pub fn ln_saddlepoint_upper(&self, x: f64, span: Option<f64>) -> Option<f64> {
-        if !self.is_meaningful() || x.is_nan() || span.is_some_and(|step| !(step > 0.0 && step < f64::INFINITY)) {
+        if !self.is_meaningful()
+            || x.is_nan()
+            || span.is_some_and(|step| !(step > 0.0 && step < f64::INFINITY))
+        {
             return None;
         }
         let scale = self.scale().abs();
@@ -74,7 +74,7 @@ impl WeightedSum<'_> {
         }
         let (_, certified) = self.bounds(x);
         if let [(a, m)] = *self.groups() {
-            let ln = one_coefficient(self.atom(), a * self.scale(), m, x * scale, self.tolerance());
+            let ln = ln_one_coefficient(self.atom(), a * self.scale(), m, x * scale, self.tolerance());
             return Some(ln.min(certified));
         }
         let (x, span) = (x * scale, span.map(|step| step * scale));
@@ -85,8 +85,7 @@ impl WeightedSum<'_> {
             Smooth::None => return None,
             Smooth::Rough => {
                 let Atom::Coin { p } = self.atom() else { return None };
-                let groups = merged(self);
-                counted_out(p, &groups, x, span, self.tolerance(), groups.len())?
+                ln_counted_out(p, self, x, span)?
             }
         };
         Some(ln.min(certified).min(0.0))
@@ -99,7 +98,7 @@ impl WeightedSum<'_> {
     }
 
     /// The formula for a scaled x, on the lattice if there is one.
-    fn smooth(&self, x: f64, span: Option<f64>) -> Smooth {
+    pub(super) fn smooth(&self, x: f64, span: Option<f64>) -> Smooth {
         if let Some(ln) = self.ln_at_ends(x) {
             return Smooth::Value(ln);
         }
@@ -129,7 +128,8 @@ impl WeightedSum<'_> {
         let deviation = libm::sqrt(tilted.variance);
         if let Atom::Coin { .. } = self.atom() {
             let lyapunov = tilted.absolute_third / (tilted.variance * deviation);
-            let is_near_normal = lyapunov <= MAX_LYAPUNOV && self.ripple(t, tilted.variance, span) <= MAX_RIPPLE;
+            let is_near_normal =
+                lyapunov <= MAX_LYAPUNOV && self.ripple(t, tilted.variance, span) <= MAX_RIPPLE;
             if !is_near_normal {
                 return Smooth::Rough;
             }
@@ -148,13 +148,8 @@ impl WeightedSum<'_> {
 
     /// How much of the tail a step that the span does not know of may move: the largest of the module docs' second line.
     fn ripple(&self, t: f64, variance: f64, span: Option<f64>) -> f64 {
-        let Atom::Coin { p } = self.atom() else { return 0.0 };
-        // Variance of a coin under the tilt, and |E e^(i v a phi)|^2 = 1 - 2 variance (1 - cos(a v)).
-        let spread = |a: f64| {
-            let fall = libm::exp(-(a * t).abs());
-            let (ones, zeros) = if a * t >= 0.0 { (p, (1.0 - p) * fall) } else { (p * fall, 1.0 - p) };
-            ones * zeros / ((ones + zeros) * (ones + zeros))
-        };
+        let spread = |a: f64| self.atom().tilted(a * t).variance;
+        // |E_t e^(i v a phi)|^2 = 1 - 2 variance (1 - cos(a v)).
         let size = |frequency: f64| {
             let ln_square =
                 |a: f64| libm::log1p((-2.0 * spread(a) * (1.0 - libm::cos(a * frequency))).max(-1.0));
@@ -169,8 +164,9 @@ impl WeightedSum<'_> {
                 let frequency = 2.0 * PI * f64::from(multiple) / a.abs();
                 // At a whole multiple of 2 pi / span the lattice itself repeats, which the formula knows.
                 let turns = span.map_or(0.5, |step| step * frequency / (2.0 * PI));
-                if (turns - libm::round(turns)).abs() > 1e-6 {
-                    worst = worst.max(2.0 * t / libm::hypot(t, frequency) * size(frequency));
+                let weight = 2.0 * t / libm::hypot(t, frequency);
+                if weight > worst.max(MAX_RIPPLE) && (turns - libm::round(turns)).abs() > 1e-6 {
+                    worst = worst.max(weight * size(frequency));
                 }
             }
         }
@@ -179,78 +175,11 @@ impl WeightedSum<'_> {
 }
 
 /// What the formula gives.
-enum Smooth {
+pub(super) enum Smooth {
     Value(f64),
     /// Not near normal.
     Rough,
     None,
-}
-
-/// The groups with their coefficients scaled, each coefficient once, those first that are cheap to count out and matter:
-/// with few coins and a large coefficient.
-fn merged(sum: &WeightedSum<'_>) -> Vec<(f64, u64)> {
-    let mut groups: Vec<(f64, u64)> =
-        sum.groups().iter().filter(|(a, m)| *a != 0.0 && *m != 0).map(|&(a, m)| (a * sum.scale(), m)).collect();
-    groups.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    groups.dedup_by(|(a, m), (kept, n)| {
-        let is_same = a == kept;
-        if is_same {
-            *n = n.saturating_add(*m);
-        }
-        is_same
-    });
-    let rank = |&(a, m): &(f64, u64)| a * a / m as f64;
-    groups.sort_by(|one, other| rank(other).total_cmp(&rank(one)));
-    groups
-}
-
-/// ln P(X >= x) with leading groups counted out one after the other; `visits` is what one more pass would cost.
-fn counted_out(
-    p: f64,
-    groups: &[(f64, u64)],
-    x: f64,
-    span: Option<f64>,
-    tolerance: f64,
-    visits: usize,
-) -> Option<f64> {
-    let &[(a, m), ref rest @ ..] = groups else {
-        return Some(if x <= tolerance { 0.0 } else { f64::NEG_INFINITY });
-    };
-    if rest.is_empty() {
-        return Some(one_coefficient(Atom::Coin { p }, a, m, x, tolerance));
-    }
-    let sum = WeightedSum::new(Atom::Coin { p }, groups);
-    let scale = sum.scale();
-    match sum.smooth(x * scale, span.map(|step| step * scale)) {
-        Smooth::Value(ln) => return Some(ln),
-        Smooth::None => return None,
-        Smooth::Rough => {}
-    }
-    let visits = usize::try_from(m).ok()?.checked_add(1)?.checked_mul(visits)?;
-    if visits > MAX_VISITS {
-        return None;
-    }
-    let mut total = f64::NEG_INFINITY;
-    for ones in 0..=m {
-        let ln_weight = binomial::ln_pmf(m, p, ones);
-        if ln_weight > total - NEGLIGIBLE_LN {
-            let ln = counted_out(p, rest, x - a * ones as f64, span, tolerance, visits)?;
-            total = ln_add_exp(total, ln_weight + ln);
-        }
-    }
-    Some(total)
-}
-
-/// ln P(a (phi_1 + ... + phi_m) >= x), exactly.
-fn one_coefficient(atom: Atom, a: f64, m: u64, x: f64, tolerance: f64) -> f64 {
-    match atom {
-        // Negative counts saturate to 0.
-        Atom::Coin { p } if a > 0.0 => binomial::ln_upper(m, p, libm::ceil((x - tolerance) / a) as u64),
-        Atom::Coin { .. } if x > tolerance => f64::NEG_INFINITY,
-        Atom::Coin { p } => binomial::ln_lower(m, p, libm::floor((x - tolerance) / a) as u64),
-        Atom::Exponential if a > 0.0 => gamma::ln_upper(m as f64, x / a),
-        Atom::Exponential => gamma::ln_lower(m as f64, x / a),
-    }
 }
 
 /// (1 - Phi(w)) / phi(w) for w >= 0.
@@ -269,9 +198,9 @@ fn mills_ratio(w: f64) -> f64 {
     series / w
 }
 
-/// Largest Lyapunov ratio of a tilted sum of coins that the formula is used for: with it the error found in ln P was
-/// below 1 %, see `tests/tail_weighted.rs`.
-const MAX_LYAPUNOV: f64 = 0.15;
+/// Largest Lyapunov ratio of a tilted sum of coins that the formula is used for: with 0.35 the error found in ln P was up to
+/// 0.6 %, with 0.3 up to 0.35 %, see `tests/tail_weighted.rs`.
+const MAX_LYAPUNOV: f64 = 0.3;
 
 /// Largest relative effect of an unknown step: 0.01 in ln P, which is at least 4.6 where accuracy is promised.
 const MAX_RIPPLE: f64 = 0.01;
@@ -290,9 +219,3 @@ const MILLS_SERIES_FROM: f64 = 30.0;
 
 /// How far from a multiple of the span, in steps, x may be by rounding.
 const LATTICE_TOLERANCE: f64 = 1e-12;
-
-/// Terms below e^-45 of the sum are left out.
-const NEGLIGIBLE_LN: f64 = 45.0;
-
-/// How many visits of a group counting out may cost.
-const MAX_VISITS: usize = 1 << 20;

@@ -24,25 +24,8 @@
 //! and x - E X comes from sums in twice the precision. Coefficients are scaled by a power of two, which is exact, so
 //! that the largest is about 1 and no power of them overflows.
 
+pub use super::atom::Atom;
 use super::compensated::Sum;
-use super::special::{expm1_remainder, log1p_remainder};
-
-/// The law of one value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Atom {
-    /// 1 with probability `p`, else 0. `p` may be the `f64` nearest to the rate that is meant: the certified bounds
-    /// allow for its rounding.
-    Coin {
-        /// The probability of 1.
-        p: f64,
-    },
-    /// -ln(1 - u), u being the midpoint of one of 2^32 cells, rounded to 2^-40: the law of Gumbel scores.
-    ///
-    /// The cumulants are those of Exp(1), which approximations use as they are. The certified bounds allow for the
-    /// grid, see [`chernoff`](super::chernoff).
-    Exponential,
-}
 
 /// A sum of independent values with coefficients that do not depend on the key.
 ///
@@ -83,16 +66,6 @@ pub(super) struct Tilted {
     pub(super) sensitivity: f64,
     /// The largest relative change that the same roundings make to a term of the moments, in units of 2^-53.
     pub(super) stretch: f64,
-}
-
-/// One value under a tilt s: the terms of the above.
-struct TiltedAtom {
-    slope: f64,
-    variance: f64,
-    third: f64,
-    absolute_third: f64,
-    sensitivity: f64,
-    stretch: f64,
 }
 
 impl<'a> WeightedSum<'a> {
@@ -258,7 +231,11 @@ impl<'a> WeightedSum<'a> {
             if missing.abs() <= CLOSE * (libm::sqrt(variance) + distance) {
                 return t;
             }
-            if missing > 0.0 { low = t } else { high = t }
+            if missing > 0.0 {
+                low = t;
+            } else {
+                high = t;
+            }
             if high < f64::INFINITY && high - low <= 4.0 * f64::EPSILON * high {
                 break;
             }
@@ -297,61 +274,6 @@ impl<'a> WeightedSum<'a> {
     }
 }
 
-impl Atom {
-    fn mean(self) -> f64 {
-        match self {
-            Self::Coin { p } => p,
-            Self::Exponential => 1.0,
-        }
-    }
-
-    /// kappa(s) = k(s) - k'(0) s, at least 0, to a few roundings of itself and one of s.
-    fn excess(self, s: f64) -> f64 {
-        match self {
-            Self::Exponential => log1p_remainder(-s),
-            Self::Coin { p } if p <= 0.5 => coin_excess(p, s),
-            // ln(1-p+p e^s) - p s = ln(p + (1-p) e^-s) + (1-p) s, the coin of the failures.
-            Self::Coin { p } => coin_excess(1.0 - p, -s),
-        }
-    }
-
-    fn tilted(self, s: f64) -> TiltedAtom {
-        match self {
-            Self::Exponential => {
-                let scale = 1.0 / (1.0 - s);
-                let square = scale * scale;
-                TiltedAtom {
-                    slope: s * scale,
-                    variance: square,
-                    third: 2.0 * square * scale,
-                    absolute_third: THIRD_ABSOLUTE_MOMENT * square * scale,
-                    sensitivity: s.abs() * (1.0 + s.abs() * scale),
-                    stretch: 1.0 + s.abs() * scale,
-                }
-            }
-            Self::Coin { p } => {
-                let q = 1.0 - p;
-                let fall = libm::exp(-s.abs());
-                let missing = libm::expm1(-s.abs());
-                let (ones, zeros) = if s >= 0.0 { (p, q * fall) } else { (p * fall, q) };
-                let total = ones + zeros;
-                let (ones, zeros) = (ones / total, zeros / total);
-                let variance = ones * zeros;
-                // |dk/dp| = |e^s - 1| / (q + p e^s) is at most |s| / min(p, q), and p is off by p 2^-53.
-                let odds = (p / q).max(1.0);
-                TiltedAtom {
-                    slope: -s.signum() * p * q * missing / total,
-                    variance,
-                    third: variance * (zeros - ones),
-                    absolute_third: variance * (ones * ones + zeros * zeros),
-                    sensitivity: 4.0 * s.abs() * odds,
-                    stretch: (1.0 + s.abs()) * odds,
-                }
-            }
-        }
-    }
-}
-
 /// ln of a two-sided p-value from the two one-sided ones: twice the smaller.
 ///
 /// ```text
@@ -363,30 +285,6 @@ impl Atom {
 pub fn ln_two_sided(upper: f64, lower: f64) -> f64 {
     let or_certain = |ln: f64| if ln.is_nan() { 0.0 } else { ln };
     (std::f64::consts::LN_2 + or_certain(upper).min(or_certain(lower))).min(0.0)
-}
-
-/// ln(1 - p + p e^s) - p s for p <= 1/2.
-///
-/// ```text
-/// |s| <= 1:   p g - h(p (g + s)),      g = e^s - 1 - s,  h(y) = y - ln(1 + y)
-/// ```
-///
-/// which loses two bits at most, as does the direct form beyond.
-fn coin_excess(p: f64, s: f64) -> f64 {
-    if s.abs() <= 1.0 {
-        let g = expm1_remainder(s);
-        return p * g - log1p_remainder(p * (g + s));
-    }
-    if s < 700.0 {
-        return libm::log1p(p * libm::expm1(s)) - p * s;
-    }
-    // e^s may overflow.
-    let ln_ones = libm::log(p) + s;
-    if ln_ones > 0.0 {
-        (1.0 - p) * s + libm::log(p) + libm::log1p((1.0 - p) * libm::exp(-ln_ones))
-    } else {
-        libm::log1p(libm::exp(ln_ones) - p) - p * s
-    }
 }
 
 /// A tilt inside a bracket: an eightfold of what is too low, the middle, or the geometric middle of distant ends.
@@ -402,9 +300,6 @@ fn between(low: f64, high: f64) -> f64 {
 
 /// The width of a cell of the uniforms behind a Gumbel score.
 const GRID_CELL: f64 = 1.0 / 4_294_967_296.0;
-
-/// E|E - 1|^3 = 12/e - 2 for an Exp(1) variable, rounded up.
-const THIRD_ABSOLUTE_MOMENT: f64 = 2.414_553_294_057_31;
 
 /// How close to the pole of the exponential law a tilt may come. Closer, 1 - s would lose more than half its digits.
 const POLE_MARGIN: f64 = 1.0 / 1_073_741_824.0;

@@ -8,7 +8,7 @@ use taggant::channel::Channel;
 use taggant::reader::Reader;
 use taggant::scheme::{GreenList, GumbelMax, Scheme, Tournament};
 use taggant::{ContextWidth, Mark, Name, Profile, SamplingParams, Secret, TokenId};
-use taggant_verify::{Corpus, Plan, Report, SequenceSet, Subject, Verifier};
+use taggant_verify::{Corpus, Evidence, Plan, Report, SequenceSet, Subject, Verifier};
 
 pub(crate) const EPOCH: &str = "2026q4";
 
@@ -70,9 +70,18 @@ pub(crate) fn report(
     documents: &[Vec<TokenId>],
     served: Option<&SequenceSet>,
 ) -> Report {
-    let plan = Plan { decoys: 0, ..Plan::default() };
+    let plan = Plan { decoys: 0, columns: 0, ..Plan::default() };
     let verifier = Verifier::new(reader, plan).unwrap();
-    verifier.test(&corpus(reader, documents), served, subject(), &|_| unreachable!("no decoys")).unwrap()
+    let corpus = corpus(reader, documents);
+    verifier.test(evidence(&corpus, served), subject(), &|_| unreachable!("no decoys")).unwrap()
+}
+
+/// A text, with a filter if there is one.
+pub(crate) fn evidence<'a>(corpus: &'a Corpus, served: Option<&'a SequenceSet>) -> Evidence<'a> {
+    match served {
+        Some(set) => Evidence::new(corpus).served(set),
+        None => Evidence::new(corpus),
+    }
 }
 
 /// Token counts after each token: a bigram model with integer weights, so that its draws are the same on every
