@@ -26,13 +26,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         eprintln!("xtask: seed {seed} of {from} to {to}");
     }
     std::fs::remove_dir_all(&folder)?;
-    print!("{}", table(&rows));
+    print!("{}{}", table(&rows), stopping(&rows));
     judge(&rows)
 }
 
 /// What one seed gave, as log10 p: plain, served.
 struct Row {
     seed: u64,
+    stop: Stop,
     ten: (f64, f64),
     five: (f64, f64),
     one: (f64, f64),
@@ -59,8 +60,10 @@ impl Row {
             let log10 = |field: &str| found[field].as_f64().map(|ln_p| ln_p / LN_10 + 0.0);
             Ok((log10("ln_p").context("ln_p")?, log10("ln_p_filtered").context("ln_p_filtered")?))
         };
+        let stop = Stop::of(&report).context("the report's first student has a curve of evidence")?;
         Ok(Self {
             seed,
+            stop,
             ten: student(0.10, "right")?,
             five: student(0.05, "right")?,
             one: student(0.01, "right")?,
@@ -79,6 +82,45 @@ impl Row {
         [10_f64.powf(self.control.1), 10_f64.powf(self.wrong.1)]
     }
 }
+
+/// How many distinct inputs of the 10 % student an e-process reads before it reaches 1/alpha, and how many the exact test needs
+/// to reach alpha half of the time, at the excess that this student turned out to have.
+struct Stop {
+    e_process: Option<f64>,
+    exact: f64,
+}
+
+impl Stop {
+    fn of(report: &Value) -> Option<Self> {
+        let student = report["students"].as_array()?.first()?;
+        let gamma = report["tests"][0]["null_mean"].as_f64()? / report["tests"][0]["n"].as_f64()?;
+        let excess = student["green_excess"].as_f64()?;
+        let point = |point: &Value| Some((point[0].as_f64()?, point[1].as_f64()?));
+        let points: Vec<(f64, f64)> = student["growth"].as_array()?.iter().filter_map(point).collect();
+        let reached = points.iter().find(|(_, ln_e)| *ln_e >= 1e6_f64.ln()).map(|(n, _)| *n);
+        // At half the power the critical value is the mean: n excess = z sqrt(n gamma (1 - gamma)).
+        Some(Self { e_process: reached, exact: Z_AT_1E_6.powi(2) * gamma * (1.0 - gamma) / excess.powi(2) })
+    }
+}
+
+/// Says how much later than the exact test the e-process stops on the 10 % students.
+fn stopping(rows: &[Row]) -> String {
+    let mut ratios: Vec<f64> =
+        rows.iter().filter_map(|row| Some(row.stop.e_process? / row.stop.exact)).collect();
+    ratios.sort_by(f64::total_cmp);
+    let Some(median) = ratios.get(ratios.len() / 2) else { return String::new() };
+    format!(
+        "\nsequential: {} of {} 10 % students reach e = 10^6, after {median:.2} times the inputs at which the exact test has \
+         half the power at 1e-6 (median; {:.2} to {:.2})\n",
+        ratios.len(),
+        rows.len(),
+        ratios[0],
+        ratios[ratios.len() - 1]
+    )
+}
+
+/// The standard normal is above this with a chance of 1e-6.
+const Z_AT_1E_6: f64 = 4.753_424;
 
 fn table(rows: &[Row]) -> String {
     let mut text = String::from(

@@ -2,6 +2,8 @@
 //! text. Run them by `cargo xtask calibrate [NAME]`; each prints a Markdown table and fails when a bound is broken.
 
 mod effect;
+mod forgery;
+mod null;
 mod sequential;
 mod spans;
 
@@ -9,13 +11,17 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-
 /// A measurement: its name, and what runs it.
 type Measurement = (&'static str, fn(&[String]) -> Result<()>);
 
 /// In the order in which a run without a name takes them.
-const MEASUREMENTS: &[Measurement] =
-    &[("sequential", sequential::run), ("spans", spans::run), ("effect", effect::run)];
+const MEASUREMENTS: &[Measurement] = &[
+    ("null", null::run),
+    ("sequential", sequential::run),
+    ("spans", spans::run),
+    ("effect", effect::run),
+    ("forgery", forgery::run),
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

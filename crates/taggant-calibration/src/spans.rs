@@ -1,7 +1,8 @@
 //! Spans on real text: marked stretches of 100 and 400 tokens in 12,000 human ones, and human documents alone.
 //!
 //! Human text is Spurgeon's; marked text is drawn from a model of Austen's, as large as the demo's teacher. A fresh key
-//! for every document. Arguments: trials of each power row (50), human documents (2,000), human tokens of each (12,000).
+//! for every document. Arguments: trials of each power row (50), human documents (2,000), human tokens of each
+//! (12,000).
 
 use std::num::NonZeroU64;
 
@@ -93,7 +94,7 @@ fn trial(scheme: &Scheme, row: u64, n: usize) -> Result<(ChaCha20Rng, Mark)> {
     rng.set_stream(n as u64);
     let mut secret = [0; 32];
     rng.fill_bytes(&mut secret);
-    let profile = Profile::new(scheme.clone(), ContextWidth::new(WIDTH)?, "2026q4")?;
+    let profile = Profile::new(*scheme, ContextWidth::new(WIDTH)?, "2026q4")?;
     let mark = Mark::new(&Secret::from_bytes(secret), &profile);
     Ok((rng, mark))
 }
