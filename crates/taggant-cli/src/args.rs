@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// argument.
 ///
 /// Exit status: 0 it ran; 1 `selftest` or `report --check` found a difference; 2 usage, configuration or I/O;
-/// 3 nothing scorable in the input. With `verify --exit-code` also 1 evidence, 4 inconclusive, 5 invalid.
+/// 3 nothing scorable in the input. With `verify --exit-code` also 1 evidence, 4 inconclusive, 5 invalid; with
+/// `calibrate --exit-code` 5 if the null does not hold.
 #[derive(Debug, Parser)]
 #[command(name = "taggant", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -192,11 +193,11 @@ pub(crate) struct VerifyArgs {
     /// Adds a result for each document, de-duplicated within itself and adjusted by Holm, and where in it the mark is.
     #[arg(long)]
     pub(crate) per_document: bool,
-    /// Fresh secrets, through the real pseudorandom function, that stand beside the result as a check.
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    /// Fresh secrets, through the real pseudorandom function, that stand beside the result as a check; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = none_or_several)]
     pub(crate) decoys: u64,
-    /// Simulated keys that stand beside the result as a picture.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(..=MOST_COLUMNS))]
+    /// Simulated keys that stand beside the result as a picture; 0 for none, and at most a million.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = none_or_several)]
     pub(crate) columns: u64,
     /// Says the verdict in the exit status: 1 evidence, 4 inconclusive, 5 invalid.
     #[arg(long)]
@@ -345,8 +346,14 @@ pub(crate) struct FormatArg {
 /// Tokens of the longest document that `generate` writes: beyond any completion, and it still fits memory.
 const MOST_TOKENS: i64 = 10_000_000;
 
-/// Simulated keys of a report: a million columns take the memory of a large corpus.
-const MOST_COLUMNS: u64 = 1_000_000;
+/// Decoys or simulated keys of a report: one alone has no spread, and a million take the memory of a large corpus.
+fn none_or_several(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(n @ (0 | 2..=1_000_000)) => Ok(n),
+        Ok(_) => Err("expected 0, or 2 to 1000000".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
 
 /// A rendering of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

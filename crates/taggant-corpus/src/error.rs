@@ -25,7 +25,9 @@ pub(crate) enum Kind {
     NotText { at: String, byte: usize },
     #[error("{at}: {message}")]
     Row { at: String, message: String },
-    #[error("{at}: this row has text and no tokens; name the tokenizer with --tokenizer tokenizer.json")]
+    #[error(
+        "{at}: text without tokens needs a tokenizer: --tokenizer tokenizer.json, or `embedded` for that of `generate`"
+    )]
     NoTokenizer { at: String },
     #[error("{at}: {tokens} tokens and {weights} weights; expected one weight for each token")]
     Weights { at: String, tokens: usize, weights: usize },

@@ -52,6 +52,9 @@ impl Caution {
 impl fmt::Display for Caution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::FewDecoys { decoys: 0 } => {
+                f.write_str("no decoys were drawn: the null was not checked on this text; draw 200 or more")
+            }
             Self::FewDecoys { decoys } => write!(
                 f,
                 "{decoys} decoys are too few to check the null on this text; draw 200 or more"

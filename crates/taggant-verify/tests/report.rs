@@ -545,6 +545,28 @@ fn the_curve_of_evidence_ends_at_all_there_is() {
     }
 }
 
+/// A far observed z makes bins wider; each must then hold whole ones of the report's, or there are false peaks.
+#[test]
+fn wide_bins_of_the_histogram_hold_whole_narrow_ones() {
+    for observed in [3.0, 40.0, 122.3, 5000.0] {
+        let mut report = rich_report(gumbel());
+        let plots = report.plots.as_mut().unwrap();
+        plots.column_z = (-14..14).map(|at| (f64::from(at) * 0.25, 100)).collect();
+        plots.column_observed_z = Some(observed);
+        plots.decoy_z.clear();
+        let page = html(&report);
+        let counts: Vec<f64> = page
+            .split("<title>")
+            .skip(2) // what stands before, and the page's own
+            .map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
+            .collect();
+        assert_eq!(counts.iter().sum::<f64>(), 2800.0, "{observed}: {counts:?}");
+        // All bins but the first and the last hold as many.
+        let inner = counts.get(1..counts.len() - 1).unwrap_or_default();
+        assert!(inner.windows(2).all(|pair| pair[0] == pair[1]), "{observed}: {counts:?}");
+    }
+}
+
 /// What an opponent, or an eager owner, might do to a report.
 #[test]
 fn forgeries_of_a_report_are_found() {

@@ -19,19 +19,27 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Status> {
     let mut options = input::options(&args.reading, &profile)?;
     options.keep_text = true;
     let mut found: Option<Document> = None;
-    let mut n_documents = 0_u64;
+    let (mut n_documents, mut n_alike) = (0_u64, 0_u64);
     input::each(&args.inputs, &options, |document| {
         n_documents += 1;
-        if found.is_none() && args.document.as_ref().is_none_or(|id| *id == document.id) {
-            found = Some(document);
+        let is_asked = args.document.as_ref().is_none_or(|id| *id == document.id);
+        n_alike += u64::from(is_asked && args.document.is_some());
+        if is_asked {
+            found.get_or_insert(document);
         }
     })?;
     let Some(document) = found else {
         match &args.document {
             Some(id) => bail!("no document has the id {id:?}; the input holds {n_documents}"),
-            None => bail!("the input holds no document"),
+            None => {
+                eprintln!("taggant: nothing to show: the input holds no document");
+                return Ok(Status::NothingToScore);
+            }
         }
     };
+    if n_alike > 1 {
+        eprintln!("taggant: warning: {n_alike} documents have the id {:?}; the first is shown", document.id);
+    }
     let verifier = Verifier::new(&opened.reader, Plan::default())?;
     let result = verifier.document(document.id.clone(), &document.tokens);
     let rows = explain(&opened.reader, &document.tokens);

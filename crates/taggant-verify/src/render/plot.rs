@@ -68,6 +68,13 @@ pub(super) struct Line {
     pub(super) class: String,
 }
 
+impl Bars {
+    /// Whether some bar is of served contexts.
+    pub(super) fn has_served(&self) -> bool {
+        self.rows.iter().any(|bar| bar.class == "served")
+    }
+}
+
 pub(super) fn bars(report: &Report) -> Bars {
     let mut values: Vec<(String, f64, &'static str)> = Vec::new();
     match &report.students {
@@ -124,8 +131,9 @@ pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     let (low, high) = (smallest.floor(), (largest + 0.5).ceil());
     let x = |z: f64| tenths((z - low) / (high - low) * PLOT_WIDTH);
     // A z of thousands must not make thousands of columns.
-    let bin = BIN.max((high - low) / MOST_BINS);
-    let n_bins = ((high - low) / bin).round() as usize;
+    // Wider bins hold whole ones of the report's, or some would swallow one more than others.
+    let bin = BIN * ((high - low) / MOST_BINS / BIN).ceil().max(1.0);
+    let n_bins = ((high - low) / bin).ceil() as usize;
     if !(high - low).is_finite() || n_bins == 0 {
         return None;
     }

@@ -36,6 +36,9 @@ fn render(report: &Report, style: Style) -> String {
     }
     let bold = if style == Style::Markdown { "**" } else { "" };
     line(&format!("{bold}verdict: {}{bold}", report.verdict.as_str()));
+    if style == Style::Markdown {
+        line("");
+    }
     line(&sentence(report));
     line("");
     let corpus = &report.corpus;
