@@ -1,8 +1,10 @@
 //! Input: documents from files, folders, patterns and standard input, with progress.
 
 use anyhow::{Result, bail};
+use taggant::reader::ContextRule;
 use taggant_corpus::{Document, Fields, Format, Options, Source, Summary, read};
 use taggant_dialects::Profile;
+use taggant_verify::SequenceSet;
 
 use crate::args::{InputFormatArg, ReadingArgs};
 use crate::{mark, progress};
@@ -53,6 +55,22 @@ pub(crate) fn each(
     let summary = read(&sources, options, on_document, |n_bytes| bar.inc(n_bytes))?;
     bar.finish_and_clear();
     Ok(summary)
+}
+
+/// The contexts of a log of served text; `None` without one.
+pub(crate) fn served(
+    inputs: &[String],
+    options: &Options,
+    rule: ContextRule,
+    cautions: &mut Vec<String>,
+) -> Result<Option<SequenceSet>> {
+    if inputs.is_empty() {
+        return Ok(None);
+    }
+    let mut contexts = SequenceSet::new(rule.width.len());
+    let summary = each(inputs, options, |document| contexts.add_windows(&document.tokens))?;
+    note(&summary, "--served", cautions);
+    Ok(Some(contexts))
 }
 
 /// What was met in the input and belongs in the report.

@@ -8,7 +8,7 @@ use crate::null::Null;
 use crate::self_check::{SelfCheck, randomised};
 use crate::sequence_set::SequenceSet;
 use crate::tail::binomial;
-use crate::tally::tally;
+use crate::tally::{pooled, tally};
 use crate::{Corpus, LnP};
 
 /// What a test said of one text under many random keys.
@@ -51,12 +51,10 @@ pub struct Level {
 #[must_use]
 pub fn count(reader: &dyn Reader, corpus: &Corpus, served: Option<&SequenceSet>) -> Option<(u64, Outcome)> {
     let tallies = tally(reader, corpus.ngrams(), served, |_, _, _| {});
-    let mut sum = crate::tally::Tally::default();
-    for (channel, tallied) in reader.channels().iter().zip(&tallies) {
-        if !channel.accounts {
-            sum.merge(if served.is_some() { &tallied.served } else { &tallied.all });
-        }
-    }
+    let sum = pooled(reader.channels(), &tallies, |tallied| match served {
+        Some(_) => &tallied.served,
+        None => &tallied.all,
+    });
     let null = Null::new(reader.law(), sum.n);
     Outcome::of(&null, null.statistic(&sum)).map(|outcome| (sum.n, outcome))
 }

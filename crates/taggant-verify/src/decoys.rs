@@ -5,7 +5,7 @@ use taggant::reader::{Ngrams, Reader};
 
 use crate::null::Null;
 use crate::self_check::{SelfCheck, randomised};
-use crate::tally::{Tally, tally};
+use crate::tally::{pooled, tally};
 
 /// The statistic under fresh secrets, through the real pseudorandom function.
 ///
@@ -71,21 +71,10 @@ pub fn panel(
 
 /// The inputs of some n-grams under a reader and their count statistic, with its tails; `None` without inputs.
 pub(crate) fn count(reader: &dyn Reader, ngrams: Ngrams<'_>) -> Option<(u64, Outcome)> {
-    let sum = pooled(reader, ngrams);
+    let tallies = tally(reader, ngrams, None, |_, _, _| {});
+    let sum = pooled(reader.channels(), &tallies, |tallied| &tallied.all);
     let null = Null::new(reader.law(), sum.n);
     Outcome::of(&null, null.statistic(&sum)).map(|outcome| (sum.n, outcome))
-}
-
-/// The tally over all channels without accounts.
-pub(crate) fn pooled(reader: &dyn Reader, ngrams: Ngrams<'_>) -> Tally {
-    let mut sum = Tally::default();
-    let tallies = tally(reader, ngrams, None, |_, _, _| {});
-    for (channel, tallied) in reader.channels().iter().zip(&tallies) {
-        if !channel.accounts {
-            sum.merge(&tallied.all);
-        }
-    }
-    sum
 }
 
 /// Mean and standard deviation (n - 1 in the denominator); `None` below two values.

@@ -290,6 +290,11 @@ impl LinearNull {
             [] => PValue::new(LnP::ONE, PKind::Exact),
             [(coefficient, count)] if coefficient > 0.0 => self.equal(count).p_value(statistic / coefficient),
             _ => {
+                // A sum of nats is rounded to a double, and the bound asks for no more than was summed.
+                let statistic = match self.law {
+                    Law::Exponential => statistic.next_down(),
+                    _ => statistic,
+                };
                 // What no key gives supports no claim.
                 let ln_p =
                     Some(self.weighted().ln_certified_upper(statistic)).filter(|ln_p| ln_p.is_finite());

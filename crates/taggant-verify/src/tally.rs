@@ -1,6 +1,7 @@
 //! What a key says of a corpus: how many inputs, and the sum of their scores.
 
 use hashbrown::HashSet;
+use taggant::channel::Channel;
 use taggant::reader::{Identity, Input, Ngrams, Reader, Reading};
 
 use crate::sample::{fingerprint, fold};
@@ -36,6 +37,21 @@ pub struct ChannelTally {
     pub all: Tally,
     /// Over those whose context is in the filter; empty without one.
     pub served: Tally,
+}
+
+/// The sum over channels without accounts of one part of their tallies.
+pub(crate) fn pooled(
+    channels: &[Channel],
+    tallies: &[ChannelTally],
+    part: impl Fn(&ChannelTally) -> &Tally,
+) -> Tally {
+    let mut sum = Tally::default();
+    for (channel, tallied) in channels.iter().zip(tallies) {
+        if !channel.accounts {
+            sum.merge(part(tallied));
+        }
+    }
+    sum
 }
 
 /// Reads distinct n-grams under one key and adds up their scores, channel by channel.

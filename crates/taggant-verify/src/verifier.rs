@@ -21,7 +21,7 @@ use crate::p_value::PValue;
 use crate::report::{Calibration, CorpusCounts, EffectResult, PKind, Plots, Power, Report, TestResult};
 use crate::sample::Sample;
 use crate::sequence_set::SequenceSet;
-use crate::tally::{ChannelTally, Tally, tally};
+use crate::tally::{ChannelTally, Tally, pooled, tally};
 use crate::verdict::{AT_POWER, adjust, level, verdict};
 
 /// Tests whether text carries a mark: one key, one profile, one level.
@@ -306,13 +306,7 @@ impl<'a> Verifier<'a> {
     }
 
     pub(crate) fn pooled(&self, tallies: &[ChannelTally]) -> Tally {
-        let mut sum = Tally::default();
-        for (channel, tallied) in self.reader.channels().iter().zip(tallies) {
-            if !channel.accounts {
-                sum.merge(&tallied.all);
-            }
-        }
-        sum
+        pooled(self.reader.channels(), tallies, |tallied| &tallied.all)
     }
 
     /// The smallest effect that any exact test could have seen, at the level left after Bonferroni.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use taggant::reader::Reader;
 use taggant_corpus::Summary;
 use taggant_dialects::Profile;
+use taggant_verify::Corpus;
 use taggant_verify::calibrate::{Calibrated, calibrated, count};
-use taggant_verify::{Corpus, SequenceSet};
 
 use crate::args::{CalibrateArgs, ListFormat};
 use crate::failure::Status;
@@ -21,13 +21,7 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Status> {
     let options = input::options(&args.reading, &profile)?;
     let rule = open(&profile, 0)?.context_rule();
     let mut cautions = Vec::new();
-    let mut served = None;
-    if !args.served.is_empty() {
-        let mut contexts = SequenceSet::new(rule.width.len());
-        let summary = input::each(&args.served, &options, |document| contexts.add_windows(&document.tokens))?;
-        input::note(&summary, "--served", &mut cautions);
-        served = Some(contexts);
-    }
+    let served = input::served(&args.served, &options, rule, &mut cautions)?;
     let mut corpus = Corpus::new(rule);
     let summary: Summary = input::each(&args.inputs, &options, |document| corpus.add(&document.tokens))?;
     input::note(&summary, "the input", &mut cautions);

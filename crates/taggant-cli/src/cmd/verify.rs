@@ -5,7 +5,7 @@ use taggant_corpus::Document;
 use taggant_verify::documents::adjust_documents;
 use taggant_verify::linear::Statistic;
 use taggant_verify::report::{DocumentResult, Excerpt};
-use taggant_verify::{Coefficient, Corpus, Evidence, Items, Plan, SequenceSet, Verdict, Verifier};
+use taggant_verify::{Coefficient, Corpus, Evidence, Items, Plan, Verdict, Verifier};
 
 use crate::args::VerifyArgs;
 use crate::failure::Status;
@@ -28,13 +28,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
     let rule = verifier.context_rule();
 
     let mut cautions = Vec::new();
-    let mut served = None;
-    if !args.served.is_empty() {
-        let mut contexts = SequenceSet::new(rule.width.len());
-        let summary = input::each(&args.served, &options, |document| contexts.add_windows(&document.tokens))?;
-        input::note(&summary, "--served", &mut cautions);
-        served = Some(contexts);
-    }
+    let served = input::served(&args.served, &options, rule, &mut cautions)?;
     options.fields.weights.clone_from(&args.weights_field);
     options.keep_text = args.per_document;
     let mut corpus = Corpus::new(rule);
