@@ -2,26 +2,34 @@
 
 use std::io::{BufRead, Read};
 
-use rayon::prelude::*;
 use taggant::TokenId;
 
+use crate::batch::{Batch, RowOf};
 use crate::error::{Error, Kind};
+use crate::ln_row::LnRow;
+#[cfg(feature = "parquet")]
+use crate::parquet_file;
 use crate::row::{Content, Fields, Row, parse};
-use crate::source::{Format, Source};
+use crate::source::{Format, Opened, Source};
 use crate::tokenizer::Tokenizer;
 
 /// One document of a corpus.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Document {
-    /// Its id: the row's own, or `file:line`, or the file's name for plain text.
+    /// Its id: the row's own, or `file:line` (in Parquet `file:row`, from 0), or the file's name for plain text.
     pub id: String,
-    /// Where it was found: the file, and the line of a row.
+    /// Where it was found: the file, and the line of a row, or `row` and its number from 0 in Parquet.
     pub at: String,
     /// Its tokens.
     pub tokens: Vec<TokenId>,
     /// A weight for each token, where [`Fields::weights`] asks for them.
     pub weights: Option<Vec<f64>>,
+    /// The tokens of the prompt it answers, where [`Options::prompts`] asks for them and the row has one.
+    pub prompt: Option<Vec<TokenId>>,
+    /// What a model said of each token, where [`Fields::log_probs`] asks for it and the row has it: entry i predicts
+    /// token i from the prompt and all tokens before it, `None` where nothing is known.
+    pub log_probs: Option<Vec<Option<LnRow>>>,
     /// The text it was encoded from, where [`Options::keep_text`] asks for it; rows of tokens have none.
     pub text: Option<EncodedText>,
 }
@@ -42,12 +50,17 @@ pub struct Options {
     pub fields: Fields,
     /// The format of every source; `None` tells by the name.
     pub format: Option<Format>,
-    /// Count bad lines and go on, instead of stopping at the first.
+    /// Count bad lines and bad rows and go on, instead of stopping at the first.
     pub skip_bad: bool,
     /// What turns text into tokens; rows of tokens need none.
     pub tokenizer: Option<Tokenizer>,
     /// Hand over the text of each document with its tokens.
     pub keep_text: bool,
+    /// Read the prompts of rows; a text is encoded like others, without special tokens.
+    pub prompts: bool,
+    /// Log-probs below this probability are dropped on reading, which bounds the memory of whole rows: their tokens
+    /// are unlisted from then on, see [`LnRow::without_below`]. 0 keeps all.
+    pub least_p: f64,
 }
 
 /// What was met on the way.
@@ -58,9 +71,9 @@ pub struct Summary {
     pub documents: u64,
     /// Documents that were encoded from text.
     pub encoded: u64,
-    /// Bad lines that were skipped.
+    /// Bad lines and bad rows that were skipped.
     pub skipped_lines: u64,
-    /// The first bad line that was skipped, as the error would have said it.
+    /// The first of them, as the error would have said it.
     pub first_skipped: Option<String>,
     /// Byte order marks that were dropped.
     pub byte_order_marks: u64,
@@ -68,175 +81,84 @@ pub struct Summary {
 
 /// Reads every source, and hands each document over in order.
 ///
-/// Text is encoded on all cores, a batch at a time; a corpus is never held whole. `on_bytes` hears of progress.
-/// Blank lines of jsonl are no rows.
+/// Text is encoded on all cores, a batch at a time; a corpus is never held whole, save for Parquet from standard
+/// input or gzip. `on_bytes` hears of progress. Blank lines of jsonl are no rows.
 ///
 /// # Errors
-/// At the first source that cannot be read and, unless they are skipped, the first bad line: file and line
+/// At the first source that cannot be read and, unless they are skipped, the first bad line or row: file and line
 /// are in the message.
 pub fn read(
     sources: &[Source],
     options: &Options,
-    mut on_document: impl FnMut(Document),
+    on_document: impl FnMut(Document),
     mut on_bytes: impl FnMut(u64),
 ) -> Result<Summary, Error> {
-    let mut summary = Summary::default();
-    let mut batch = Batch { options, rows: Vec::new(), text_len: 0 };
+    let mut batch = Batch::new(options, on_document);
     for source in sources {
-        let (mut reader, format) = source.open(options.format)?;
-        match format {
-            Format::Txt => {
-                let mut bytes = Vec::new();
-                let at = source.name();
-                reader.read_to_end(&mut bytes).map_err(|error| Kind::Io { at: at.clone(), source: error })?;
-                on_bytes(bytes.len() as u64);
-                let text = text(bytes, &at)?;
-                let text = without_mark(text, &mut summary);
-                if let Some(field) = &options.fields.weights {
-                    return Err(Kind::NoWeights { at, field: field.clone() }.into());
-                }
-                let row = Row { id: Some(source.short_name()), content: Content::Text(text), weights: None };
-                batch.push(at, row, &mut summary, &mut on_document)?;
-            }
-            Format::Jsonl => {
-                let mut number = 0_u64;
-                let mut line = Vec::new();
-                loop {
-                    line.clear();
-                    number += 1;
-                    let at = format!("{}:{number}", source.name());
-                    let n_bytes = reader.by_ref().read_until(b'\n', &mut line);
-                    match n_bytes.map_err(|error| Kind::Io { at: at.clone(), source: error })? {
-                        0 => break,
-                        n_bytes => on_bytes(n_bytes as u64),
-                    }
-                    let bare = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| number == 1).unwrap_or(&line);
-                    if bare.iter().all(u8::is_ascii_whitespace) {
-                        continue;
-                    }
-                    match row(line.trim_ascii_end(), &at, number == 1, options, &mut summary) {
-                        Ok(mut row) => {
-                            let id = || format!("{}:{number}", source.short_name());
-                            row.id.get_or_insert_with(id);
-                            batch.push(at, row, &mut summary, &mut on_document)?;
-                        }
-                        Err(error) if options.skip_bad => {
-                            summary.skipped_lines += 1;
-                            summary.first_skipped.get_or_insert_with(|| error.to_string());
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
+        match source.open(options.format)? {
+            Opened::Text(reader, Format::Jsonl) => read_lines(source, reader, &mut batch, &mut on_bytes)?,
+            Opened::Text(reader, _) => batch.take(plain(source, reader, options, &mut on_bytes)?)?,
+            #[cfg(feature = "parquet")]
+            Opened::Parquet(input) => {
+                parquet_file::read(source, input, options, |row| batch.take(row), &mut on_bytes)?;
             }
         }
     }
-    batch.flush(&mut summary, &mut on_document)?;
-    Ok(summary)
+    batch.finish()
 }
 
-/// Rows that wait to be encoded together.
-struct Batch<'a> {
-    options: &'a Options,
-    rows: Vec<(String, Row)>,
-    text_len: usize,
-}
-
-impl Batch<'_> {
-    fn push(
-        &mut self,
-        at: String,
-        row: Row,
-        summary: &mut Summary,
-        on_document: &mut impl FnMut(Document),
-    ) -> Result<(), Error> {
-        if let Content::Text(text) = &row.content {
-            self.text_len += text.len();
-        }
-        self.rows.push((at, row));
-        if self.rows.len() >= BATCH_ROWS || self.text_len >= BATCH_BYTES {
-            self.flush(summary, on_document)?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self, summary: &mut Summary, on_document: &mut impl FnMut(Document)) -> Result<(), Error> {
-        self.text_len = 0;
-        let tokenizer = self.options.tokenizer.as_ref();
-        let encode = |(at, row): (String, Row)| -> Result<(Document, bool), Error> {
-            let is_text = matches!(&row.content, Content::Text(_)) && tokenizer.is_some();
-            let (tokens, text) = match (row.content, tokenizer) {
-                (Content::Tokens(tokens), _) => (tokens, None),
-                (Content::Text(text), Some(tokenizer)) if self.options.keep_text => {
-                    let (tokens, offsets) = tokenizer.encode_with_offsets(&text, &at)?;
-                    (tokens, Some(EncodedText { text, offsets }))
-                }
-                (Content::Text(text), Some(tokenizer)) => (tokenizer.encode(&text, &at)?, None),
-                (Content::Text(text), None) if text.is_empty() => (Vec::new(), None),
-                (Content::Text(_), None) => return Err(Kind::NoTokenizer { at }.into()),
-            };
-            if let Some(weights) = row.weights.as_ref().map(Vec::len).filter(|n| *n != tokens.len()) {
-                return Err(Kind::Weights { at, weights, tokens: tokens.len() }.into());
-            }
-            let id = row.id.unwrap_or_default();
-            Ok((Document { id, at, tokens, weights: row.weights, text }, is_text))
-        };
-        let rows = std::mem::take(&mut self.rows);
-        let encoded: Vec<Result<(Document, bool), Error>> = rows.into_par_iter().map(encode).collect();
-        for document in encoded {
-            let (document, is_encoded) = document?;
-            summary.documents += 1;
-            summary.encoded += u64::from(is_encoded);
-            on_document(document);
-        }
-        Ok(())
-    }
-}
-
-fn row(
-    line: &[u8],
-    at: &str,
-    is_first: bool,
+/// The one document of plain text. A NUL byte is no text.
+fn plain(
+    source: &Source,
+    mut reader: Box<dyn BufRead>,
     options: &Options,
-    summary: &mut Summary,
-) -> Result<Row, Error> {
-    let marked = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| is_first);
-    let text = str::from_utf8(marked.unwrap_or(line))
-        .map_err(|error| Kind::NotText { at: at.to_owned(), byte: error.valid_up_to() })?;
-    let row = parse(text, &options.fields).map_err(|message| Kind::Row { at: at.to_owned(), message })?;
-    if let (Content::Tokens(tokens), Some(weights)) = (&row.content, &row.weights)
-        && tokens.len() != weights.len()
-    {
-        let (tokens, weights) = (tokens.len(), weights.len());
-        return Err(Kind::Weights { at: at.to_owned(), tokens, weights }.into());
-    }
-    summary.byte_order_marks += u64::from(marked.is_some());
-    Ok(match row.content {
-        Content::Text(text) => Row { content: Content::Text(without_mark(text, summary)), ..row },
-        Content::Tokens(_) => row,
-    })
-}
-
-/// The text of a whole file; a NUL byte is no text either.
-fn text(bytes: Vec<u8>, at: &str) -> Result<String, Error> {
-    let not_text = |byte| Error::from(Kind::NotText { at: at.to_owned(), byte });
+    on_bytes: &mut impl FnMut(u64),
+) -> Result<RowOf, Error> {
+    let (mut bytes, at) = (Vec::new(), source.name());
+    reader.read_to_end(&mut bytes).map_err(|error| Kind::Io { at: at.clone(), source: error })?;
+    on_bytes(bytes.len() as u64);
+    let not_text = |byte| Error::from(Kind::NotText { at: at.clone(), byte });
     if let Some(byte) = bytes.iter().position(|&byte| byte == 0) {
         return Err(not_text(byte));
     }
-    String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error().valid_up_to()))
+    let text = String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error().valid_up_to()))?;
+    if let Some(field) = &options.fields.weights {
+        return Err(Kind::NoWeights { at, field: field.clone() }.into());
+    }
+    let row = Row { id: None, content: Content::Text(text), weights: None, prompt: None, log_probs: None };
+    Ok(RowOf { at, id: source.short_name(), row: Ok(row) })
 }
 
-fn without_mark(text: String, summary: &mut Summary) -> String {
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => {
-            summary.byte_order_marks += 1;
-            rest.to_owned()
+fn read_lines(
+    source: &Source,
+    mut reader: Box<dyn BufRead>,
+    batch: &mut Batch<'_, impl FnMut(Document)>,
+    on_bytes: &mut impl FnMut(u64),
+) -> Result<(), Error> {
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let at = format!("{}:{number}", source.name());
+        let n_bytes = reader.by_ref().read_until(b'\n', &mut line);
+        match n_bytes.map_err(|error| Kind::Io { at: at.clone(), source: error })? {
+            0 => break,
+            n_bytes => on_bytes(n_bytes as u64),
         }
-        None => text,
+        let marked = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| number == 1);
+        let bare = marked.unwrap_or(&line).trim_ascii_end();
+        if bare.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        batch.count_marks(u64::from(marked.is_some()));
+        let row = match str::from_utf8(bare) {
+            Err(error) => Err(Kind::NotText { at: at.clone(), byte: error.valid_up_to() }.into()),
+            Ok(text) => {
+                parse(text, batch.options()).map_err(|message| Kind::Row { at: at.clone(), message }.into())
+            }
+        };
+        batch.take(RowOf { at, id: format!("{}:{number}", source.short_name()), row })?;
     }
+    Ok(())
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// A batch is as many rows, or as many bytes of text, whichever comes first.
-const BATCH_ROWS: usize = 512;
-const BATCH_BYTES: usize = 4 << 20;

@@ -7,7 +7,7 @@ use std::io;
 #[error(transparent)]
 pub struct Error(#[from] pub(crate) Kind);
 
-/// What exactly went wrong. `at` is `file` or `file:line`.
+/// What exactly went wrong. `at` is `file`, `file:line` or `file: row number`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Kind {
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     NoMatch { at: String },
     #[error("{at}: not a valid pattern: {message}")]
     Pattern { at: String, message: String },
-    #[error("{at}: the folder holds no .txt, .jsonl or .ndjson file")]
+    #[error("{at}: the folder holds no .txt, .jsonl, .ndjson or .parquet file")]
     EmptyFolder { at: String },
     #[error("{at}: not UTF-8 text, first at byte {byte}; is it a binary file?")]
     NotText { at: String, byte: usize },
@@ -31,10 +31,24 @@ pub(crate) enum Kind {
     NoTokenizer { at: String },
     #[error("{at}: {tokens} tokens and {weights} weights; expected one weight for each token")]
     Weights { at: String, tokens: usize, weights: usize },
+    #[error("{at}: {tokens} tokens and {entries} entries of log-probs; expected one for each token, or null")]
+    LogProbs { at: String, tokens: usize, entries: usize },
+    #[error("not a row of log-probabilities: {message}")]
+    LnRow { message: String },
     #[error("{at}: plain text has no field `{field}` with weights; put them in rows of jsonl")]
     NoWeights { at: String, field: String },
+    #[cfg(feature = "parquet")]
+    #[error("{at}: not readable as Parquet: {message}")]
+    Parquet { at: String, message: String },
+    #[cfg(not(feature = "parquet"))]
+    #[error("{at}: this build reads no Parquet; it was made without the feature `parquet`")]
+    NoParquet { at: String },
     #[error("{at}: not a tokenizer.json: {message}")]
     Tokenizer { at: String, message: String },
+    #[error("the tokenizer's tokens do not spell bytes of text: its decoder is {decoder}")]
+    Spelling { decoder: String },
+    #[error("token {token} of the suspect: {message}")]
+    SuspectToken { token: usize, message: String },
     #[error("{at}: the text cannot be tokenized: {message}")]
     Encode { at: String, message: String },
 }

@@ -1,4 +1,4 @@
-//! One row of a corpus: text or tokens, and an id.
+//! One row of a corpus: text or tokens, an id, and what may come with them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,6 +6,10 @@ use std::collections::HashMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use taggant::TokenId;
+
+use crate::documents::Options;
+use crate::ln_row::LnRow;
+use crate::log_probs::{parse_log_probs, without_bare_infinity};
 
 /// The names of the fields that are read; all others are passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +22,27 @@ pub struct Fields {
     pub id: String,
     /// The field with a weight for each token, an array of numbers; `None` reads none.
     pub weights: Option<String>,
+    /// The field with the text of the prompt, a string; read where [`Options::prompts`](crate::Options::prompts)
+    /// asks for it.
+    pub prompt: String,
+    /// The field with the tokens of the prompt, an array of ids; it wins when both are there.
+    pub prompt_tokens: String,
+    /// The field with the log-probs of each token, as [`Document::log_probs`](crate::Document::log_probs) has them;
+    /// `None` reads none.
+    pub log_probs: Option<String>,
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { text: "text".into(), tokens: "tokens".into(), id: "id".into(), weights: None }
+        Self {
+            text: "text".into(),
+            tokens: "tokens".into(),
+            id: "id".into(),
+            weights: None,
+            prompt: "prompt".into(),
+            prompt_tokens: "prompt_tokens".into(),
+            log_probs: None,
+        }
     }
 }
 
@@ -33,29 +53,52 @@ pub(crate) enum Content {
     Tokens(Vec<TokenId>),
 }
 
-/// A row and its id, if it has one.
+/// A row, and what it has besides its content.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     pub(crate) id: Option<String>,
     pub(crate) content: Content,
     pub(crate) weights: Option<Vec<f64>>,
+    pub(crate) prompt: Option<Content>,
+    pub(crate) log_probs: Option<Vec<Option<LnRow>>>,
 }
 
 /// Reads one line of jsonl. The message of an error is about the line and never shows its text.
-pub(crate) fn parse(line: &str, fields: &Fields) -> Result<Row, String> {
-    let object: HashMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(line).map_err(|error| json_fault(&error))?;
+pub(crate) fn parse(line: &str, options: &Options) -> Result<Row, String> {
+    let fields = &options.fields;
+    match parse_object(line) {
+        Ok(object) => parse_fields(&object, options),
+        Err(message) if fields.log_probs.is_some() => match without_bare_infinity(line) {
+            Some(line) => parse_fields(&parse_object(&line)?, options),
+            None => Err(message),
+        },
+        Err(message) => Err(message),
+    }
+}
+
+type Object<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
+
+fn parse_object(line: &str) -> Result<Object<'_>, String> {
+    serde_json::from_str(line).map_err(|error| json_fault(&error))
+}
+
+fn parse_fields(object: &Object<'_>, options: &Options) -> Result<Row, String> {
+    let fields = &options.fields;
     let field = |name: &str| object.get(name).copied().filter(|value| value.get() != "null");
+    let content = |tokens_name: &str, text_name: &str| match (field(tokens_name), field(text_name)) {
+        (Some(tokens), _) => {
+            parse_tokens(tokens.get(), tokens_name).map(|tokens| Some(Content::Tokens(tokens)))
+        }
+        (None, Some(text)) => match serde_json::from_str(text.get()) {
+            Ok(text) => Ok(Some(Content::Text(text))),
+            Err(_) => Err(format!("field `{text_name}` is not a string")),
+        },
+        (None, None) => Ok(None),
+    };
     let id = field(&fields.id).map(|value| id(value.get(), &fields.id)).transpose()?;
-    let content = match (field(&fields.tokens), field(&fields.text)) {
-        (Some(tokens), _) => Content::Tokens(parse_tokens(tokens.get(), &fields.tokens)?),
-        (None, Some(text)) => {
-            let text = serde_json::from_str(text.get());
-            Content::Text(text.map_err(|_| format!("field `{}` is not a string", fields.text))?)
-        }
-        (None, None) => {
-            return Err(format!("expected a field `{}` or `{}`, found neither", fields.text, fields.tokens));
-        }
+    let prompt = match options.prompts {
+        true => content(&fields.prompt_tokens, &fields.prompt)?,
+        false => None,
     };
     let weights = match &fields.weights {
         None => None,
@@ -64,7 +107,12 @@ pub(crate) fn parse(line: &str, fields: &Fields) -> Result<Row, String> {
             Some(weights) => Some(parse_weights(weights.get(), name)?),
         },
     };
-    Ok(Row { id, content, weights })
+    let named = |name: &String| field(name).map(|value| parse_log_probs(value.get(), name, options.least_p));
+    let log_probs = fields.log_probs.as_ref().and_then(named).transpose()?;
+    match content(&fields.tokens, &fields.text)? {
+        Some(content) => Ok(Row { id, content, weights, prompt, log_probs }),
+        None => Err(format!("expected a field `{}` or `{}`, found neither", fields.text, fields.tokens)),
+    }
 }
 
 fn parse_weights(json: &str, field: &str) -> Result<Vec<f64>, String> {
@@ -110,7 +158,7 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expected: Result<Content, &str>) {
-        match (parse(line, &Fields::default()), expected) {
+        match (parse(line, &Options::default()), expected) {
             (Ok(row), Ok(content)) => assert_eq!(row.content, content, "{line}"),
             (Err(message), Err(words)) => assert!(message.contains(words), "{line}: {message:?}"),
             (found, _) => panic!("{line}: {found:?}"),
@@ -144,18 +192,47 @@ mod tests {
     #[test]
     fn weights_are_read_where_they_are_asked_for() {
         let fields = Fields { weights: Some("w".into()), ..Fields::default() };
-        let row = parse(r#"{"tokens": [1, 2], "w": [0.5, 3]}"#, &fields).unwrap();
+        let options = Options { fields, ..Options::default() };
+        let row = parse(r#"{"tokens": [1, 2], "w": [0.5, 3]}"#, &options).unwrap();
         assert_eq!(row.weights, Some(vec![0.5, 3.0]));
-        assert_eq!(parse(r#"{"tokens": [1], "w": [1]}"#, &Fields::default()).unwrap().weights, None);
+        assert_eq!(parse(r#"{"tokens": [1], "w": [1]}"#, &Options::default()).unwrap().weights, None);
         for wrong in [r#"{"tokens": [1]}"#, r#"{"tokens": [1], "w": "1"}"#, r#"{"tokens": [1], "w": [null]}"#]
         {
-            assert!(parse(wrong, &fields).unwrap_err().contains("`w`"), "{wrong}");
+            assert!(parse(wrong, &options).unwrap_err().contains("`w`"), "{wrong}");
         }
     }
 
     #[test]
     fn ids_may_be_whole_numbers() {
-        let row = parse(r#"{"id": 17, "tokens": [1]}"#, &Fields::default()).unwrap();
+        let row = parse(r#"{"id": 17, "tokens": [1]}"#, &Options::default()).unwrap();
         assert_eq!(row.id.as_deref(), Some("17"));
+    }
+
+    #[test]
+    fn prompts_are_read_where_they_are_asked_for() {
+        let asked = Options { prompts: true, ..Options::default() };
+        let line = r#"{"tokens": [1], "prompt": ["no", "string"], "prompt_tokens": [4, 5]}"#;
+        assert_eq!(parse(line, &asked).unwrap().prompt, Some(Content::Tokens(vec![4, 5])));
+        assert_eq!(parse(line, &Options::default()).unwrap().prompt, None);
+        let text = parse(r#"{"tokens": [1], "prompt": "a", "prompt_tokens": null}"#, &asked).unwrap();
+        assert_eq!(text.prompt, Some(Content::Text("a".into())));
+        assert_eq!(parse(r#"{"tokens": [1]}"#, &asked).unwrap().prompt, None);
+        let message = parse(r#"{"tokens": [1], "prompt": [1]}"#, &asked).unwrap_err();
+        assert_eq!(message, "field `prompt` is not a string");
+        let message = parse(r#"{"tokens": [1], "prompt_tokens": [-1]}"#, &asked).unwrap_err();
+        assert!(message.contains("field `prompt_tokens`, entry 0"), "{message}");
+    }
+
+    #[test]
+    fn log_probs_are_read_where_they_are_asked_for_and_may_be_missing() {
+        let line = r#"{"tokens": [1, 2], "text": "-Infinity", "l": [null, {"ids": [1, 2], "ln_p": [0, -Infinity]}]}"#;
+        let fields = Fields { log_probs: Some("l".into()), ..Fields::default() };
+        let options = Options { fields, ..Options::default() };
+        let rows = parse(line, &options).unwrap().log_probs.unwrap();
+        assert!(rows[0].is_none() && rows[1].as_ref().unwrap().ids() == [1]);
+        assert_eq!(parse(r#"{"tokens": [1]}"#, &options).unwrap().log_probs, None);
+        assert_eq!(parse(r#"{"tokens": [1], "l": 7}"#, &Options::default()).unwrap().log_probs, None);
+        assert!(parse(line, &Options::default()).unwrap_err().contains("not valid JSON"));
+        assert!(parse(r#"{"tokens": -Infinity}"#, &options).unwrap_err().contains("expected a field"));
     }
 }

@@ -1,4 +1,4 @@
-//! Where a corpus comes from: files, folders, patterns, standard input; plain or gzip.
+//! Where a corpus comes from: files, folders, patterns, standard input; plain, gzip or Parquet.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -26,11 +26,29 @@ pub enum Format {
     Txt,
     /// One document a line: a JSON object.
     Jsonl,
+    /// One document a row: columns with the names of a line's fields.
+    Parquet,
+}
+
+/// A source that has been opened.
+pub(crate) enum Opened {
+    /// Bytes to read from the first to the last.
+    Text(Box<dyn BufRead>, Format),
+    /// Bytes to read from any place.
+    #[cfg(feature = "parquet")]
+    Parquet(Seekable),
+}
+
+/// What Parquet is read from, which has its table of contents at its end.
+#[cfg(feature = "parquet")]
+pub(crate) enum Seekable {
+    File(File),
+    Memory(Vec<u8>),
 }
 
 impl Source {
-    /// Finds the sources that one argument names: `-` is standard input, a folder all its `.txt`, `.jsonl` and
-    /// `.ndjson` files (with or without `.gz`, to any depth, sorted by name), a name with `*`, `?` or `[` that is no
+    /// Finds the sources that one argument names: `-` is standard input, a folder all its `.txt`, `.jsonl`,
+    /// `.ndjson` and `.parquet` files (with or without `.gz`, to any depth, sorted by name), a name with `*`, `?` or `[` that is no
     /// file every file that matches.
     ///
     /// # Errors
@@ -81,13 +99,17 @@ impl Source {
         }
     }
 
-    /// Opens the source, unpacking gzip wherever its magic bytes stand, and settles the format: as asked, else
-    /// by the file's name, else (standard input) `jsonl` if the first byte that is not white space is `{`.
-    pub(crate) fn open(&self, format: Option<Format>) -> Result<(Box<dyn BufRead>, Format), Error> {
+    /// Opens the source, unpacking gzip wherever its magic bytes stand, and settles the format: as asked, else by the
+    /// file's name, else Parquet by its magic bytes, else (standard input) `jsonl` if the first byte that is not
+    /// white space is `{`.
+    pub(crate) fn open(&self, format: Option<Format>) -> Result<Opened, Error> {
         let io_error = |source| Error::from(Kind::Io { at: self.name(), source });
-        let raw: Box<dyn Read> = match self {
-            Self::File(path) => Box::new(File::open(path).map_err(io_error)?),
-            Self::Stdin => Box::new(io::stdin()),
+        let (raw, file): (Box<dyn Read>, _) = match self {
+            Self::File(path) => {
+                let file = File::open(path).map_err(io_error)?;
+                (Box::new(file.try_clone().map_err(io_error)?), Some(file))
+            }
+            Self::Stdin => (Box::new(io::stdin()), None),
         };
         let mut raw = BufReader::with_capacity(BUFFER, raw);
         let is_gzip = raw.fill_buf().map_err(io_error)?.starts_with(&GZIP_MAGIC);
@@ -95,19 +117,37 @@ impl Source {
             true => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))),
             false => Box::new(raw),
         };
-        let format = match (format, self) {
-            (Some(format), _) => format,
-            (None, Self::File(path)) => {
-                format_of(path).ok_or_else(|| Error::from(Kind::UnknownFormat { at: self.name() }))?
-            }
-            (None, Self::Stdin) => {
+        let by_name = match self {
+            Self::File(path) => format_of(path),
+            Self::Stdin => None,
+        };
+        let format = match format.or(by_name) {
+            Some(format) => format,
+            None => {
                 let start = reader.fill_buf().map_err(io_error)?;
-                let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-                let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
-                if first == Some(&b'{') { Format::Jsonl } else { Format::Txt }
+                let bare = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+                let first = bare.iter().find(|byte| !byte.is_ascii_whitespace());
+                match self {
+                    _ if start.starts_with(PARQUET_MAGIC) => Format::Parquet,
+                    Self::File(_) => return Err(Kind::UnknownFormat { at: self.name() }.into()),
+                    Self::Stdin if first == Some(&b'{') => Format::Jsonl,
+                    Self::Stdin => Format::Txt,
+                }
             }
         };
-        Ok((reader, format))
+        match (format, file) {
+            #[cfg(feature = "parquet")]
+            (Format::Parquet, Some(file)) if !is_gzip => Ok(Opened::Parquet(Seekable::File(file))),
+            #[cfg(feature = "parquet")]
+            (Format::Parquet, _) => {
+                let mut bytes = Vec::new();
+                reader.read_to_end(&mut bytes).map_err(io_error)?;
+                Ok(Opened::Parquet(Seekable::Memory(bytes)))
+            }
+            #[cfg(not(feature = "parquet"))]
+            (Format::Parquet, _) => Err(Kind::NoParquet { at: self.name() }.into()),
+            _ => Ok(Opened::Text(reader, format)),
+        }
     }
 }
 
@@ -137,11 +177,13 @@ fn format_of(path: &Path) -> Option<Format> {
     match name.rsplit_once('.')?.1 {
         "txt" => Some(Format::Txt),
         "jsonl" | "ndjson" => Some(Format::Jsonl),
+        "parquet" => Some(Format::Parquet),
         _ => None,
     }
 }
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const PARQUET_MAGIC: &[u8] = b"PAR1";
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 16;

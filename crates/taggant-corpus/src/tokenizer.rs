@@ -53,8 +53,12 @@ impl Tokenizer {
         &self.digest
     }
 
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
+    }
+
     /// The ids of a text, without special tokens.
-    pub(crate) fn encode(&self, text: &str, at: &str) -> Result<Vec<TokenId>, Error> {
+    pub fn encode(&self, text: &str, at: &str) -> Result<Vec<TokenId>, Error> {
         let encoding = self.inner.encode_fast(text, false).map_err(|error| fault(&error, at))?;
         Ok(encoding.get_ids().to_vec())
     }

@@ -181,3 +181,92 @@ fn weights_go_with_tokens_one_to_one() {
     check("none.jsonl", r#"{"tokens": [1, 2]}"#, "none.jsonl:1: expected a field `w`");
     check("plain.txt", "a b", "plain.txt: plain text has no field `w`");
 }
+
+#[test]
+fn prompts_go_with_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = [
+        "{\"text\": \"c\", \"prompt\": \"\\ufeffa b\"}",
+        "{\"tokens\": [7], \"prompt_tokens\": [5, 6], \"prompt\": \"a\"}",
+        "{\"tokens\": [7], \"prompt\": \"\"}",
+        "{\"tokens\": [7]}",
+    ];
+    let path = write(folder.path(), "rows.jsonl", lines.join("\n").as_bytes());
+    let asked = Options { prompts: true, ..options() };
+    let (found, summary) = documents(&path, &asked).unwrap();
+    let prompts: Vec<_> = found.iter().map(|document| document.prompt.as_deref()).collect();
+    assert_eq!(prompts, [Some(&[1, 2][..]), Some(&[5, 6]), Some(&[]), None]);
+    assert_eq!((summary.encoded, summary.byte_order_marks), (1, 1));
+    assert!(documents(&path, &options()).unwrap().0.iter().all(|document| document.prompt.is_none()));
+
+    let path = write(folder.path(), "text.jsonl", br#"{"tokens": [7], "prompt": "a"}"#);
+    assert_eq!(documents(&path, &Options::default()).unwrap().0.len(), 1);
+    let message = documents(&path, &Options { prompts: true, ..Options::default() }).unwrap_err().to_string();
+    assert!(message.contains("text.jsonl:1") && message.contains("--tokenizer"), "{message}");
+}
+
+#[test]
+fn log_probs_go_with_tokens_one_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.fields.log_probs = Some("l".into());
+    let lines = [
+        r#"{"text": "a b", "l": [null, {"ids": [3, 1, 2], "ln_p": [-1, -2, -8]}]}"#,
+        r#"{"tokens": [9], "l": [{"ln_p": [-0.1053605, -2.995732, -2.995732]}]}"#,
+        r#"{"text": "a b"}"#,
+    ];
+    let path = write(folder.path(), "rows.jsonl", lines.join("\n").as_bytes());
+    let (found, _) = documents(&path, &options).unwrap();
+    let [none, Some(list)] = found[0].log_probs.as_deref().unwrap() else { panic!("{found:?}") };
+    assert_eq!((none, list.ids()), (&None, &[1, 2, 3][..]));
+    // Token 2 came next and may be listed for that alone: it bounds nothing.
+    assert_eq!(list.unlisted_bound(), (-2.0_f64).exp());
+    assert_eq!(found[1].log_probs.as_ref().unwrap()[0].as_ref().unwrap().unlisted_mass(), 0.0);
+    assert_eq!(found[2].log_probs, None);
+
+    let (found, _) = documents(&path, &Options { least_p: 0.06, ..options.clone() }).unwrap();
+    let row = |i: usize, at: usize| found[i].log_probs.as_ref().unwrap()[at].clone().unwrap();
+    assert_eq!((row(0, 1).ids(), row(0, 1).unlisted_bound()), (&[1, 3][..], (-2.0_f64).exp()));
+    assert_eq!(row(1, 0).ids(), [0]);
+    assert!(
+        (row(1, 0).unlisted_bound() - 0.05).abs() < 1e-6 && (row(1, 0).unlisted_mass() - 0.1).abs() < 1e-6
+    );
+
+    let check = |name: &str, text: &str, words: &str| {
+        let path = write(folder.path(), name, text.as_bytes());
+        let error = documents(&path, &options).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains("hunter2"), "{error}");
+        let lenient = Options { skip_bad: true, ..options.clone() };
+        assert_eq!(documents(&path, &lenient).unwrap().1.skipped_lines, 1, "{name}");
+    };
+    check(
+        "few.jsonl",
+        r#"{"tokens": [1, 2], "l": [null]}"#,
+        "few.jsonl:1: 2 tokens and 1 entries of log-probs",
+    );
+    check(
+        "bad.jsonl",
+        r#"{"tokens": [1], "l": ["hunter2"]}"#,
+        "bad.jsonl:1: field `l`, entry 0: expected null",
+    );
+    let text = write(folder.path(), "text.jsonl", br#"{"text": "a b c", "l": [null]}"#);
+    let message = documents(&text, &options).unwrap_err().to_string();
+    assert!(message.contains("text.jsonl:1: 3 tokens and 1 entries"), "{message}");
+}
+
+#[test]
+fn a_batch_is_bounded_by_its_log_probs() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = format!("{{\"ln_p\": [{}]}}", vec!["-11.0903549"; 1 << 16].join(","));
+    let line = format!("{{\"tokens\": [1, 2], \"l\": [{row}, {row}]}}\n");
+    let path = write(folder.path(), "rows.jsonl", line.repeat(40).as_bytes());
+    let mut options = Options::default();
+    options.fields.log_probs = Some("l".into());
+    // The first batch is handed over before the file has been read to its end.
+    let (done, first) = (std::cell::Cell::new(0_u64), std::cell::Cell::new(None));
+    let on_document = |_: Document| {
+        first.set(first.get().or(Some(done.get())));
+    };
+    read(&Source::find(&path).unwrap(), &options, on_document, |n| done.set(done.get() + n)).unwrap();
+    assert_eq!(first.get(), Some(32 * line.len() as u64));
+}

@@ -7,6 +7,7 @@ use serde_json::Value;
 use taggant::KeyId;
 use taggant::reader::Reader;
 use taggant::writer::Writer;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind};
 use crate::key_material::KeyMaterial;
@@ -47,6 +48,15 @@ pub trait Parameters: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the key is not of the dialect's form; the message never shows it.
     fn open(&self, key: &KeyMaterial) -> Result<Opened, Error>;
+
+    /// The bytes of the key that a [`Commitment`](crate::Commitment) hashes, where nobody can guess them: 32 uniform bytes
+    /// or more, one form for each key. `None` where keys can be short or well known; then there is no commitment.
+    ///
+    /// # Errors
+    /// When the key is not of the dialect's form; the message never shows it.
+    fn uniform_key(&self, key: &KeyMaterial) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        self.open(key).map(|_| None)
+    }
 
     /// A key of the dialect's form from 32 uniform bytes, as its own key generator would draw one.
     fn key_from_bytes(&self, bytes: [u8; 32]) -> KeyMaterial;

@@ -17,6 +17,13 @@ pub(crate) enum Kind {
     UnknownDialect { found: String, known: String },
     #[error(transparent)]
     Core(#[from] taggant::Error),
+    #[error(
+        "keys of the dialect {dialect} can be short enough to be guessed from a commitment: expected a dialect whose keys are \
+         32 random bytes"
+    )]
+    GuessableKey { dialect: &'static str },
+    #[error("a commitment is 64 lower-case hexadecimal digits, {found}")]
+    CommitmentText { found: String },
     #[error("not a file of golden vectors: {message}")]
     Vectors { message: String },
 }

@@ -26,9 +26,12 @@
 //! # }
 //! ```
 //!
+//! A [`Commitment`] fixes a key and a profile in public without showing the key.
+//!
 //! [`Reader`]: taggant::reader::Reader
 //! [`Writer`]: taggant::writer::Writer
 
+mod commitment;
 mod dialect;
 mod error;
 mod key_material;
@@ -36,6 +39,7 @@ mod profile;
 pub mod selftest;
 mod taggant_1;
 
+pub use commitment::Commitment;
 pub use dialect::{DIALECTS, Dialect, Opened, Parameters};
 pub use error::Error;
 pub use key_material::KeyMaterial;

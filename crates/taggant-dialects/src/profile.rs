@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use taggant::KeyId;
 use taggant::reader::Reader;
+use zeroize::Zeroizing;
 
 use crate::dialect::{Dialect, Opened, Parameters, dialect, known};
 use crate::error::{Error, Kind};
@@ -30,6 +31,11 @@ impl Profile {
         let name = table.get("dialect").and_then(toml::Value::as_str).ok_or_else(no_dialect)?;
         let dialect = dialect(name)?;
         Ok(Self { dialect, parameters: dialect.parse(text)? })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(dialect: &'static dyn Dialect, parameters: Arc<dyn Parameters>) -> Self {
+        Self { dialect, parameters }
     }
 
     /// The dialect's name.
@@ -63,6 +69,15 @@ impl Profile {
     /// When the key is not of the dialect's form; the message never shows it.
     pub fn open(&self, key: &KeyMaterial) -> Result<Opened, Error> {
         self.parameters.open(key)
+    }
+
+    /// The bytes of the key that a commitment hashes.
+    ///
+    /// # Errors
+    /// When the key is not of the dialect's form, or the dialect's keys can be guessed.
+    pub(crate) fn uniform_key(&self, key: &KeyMaterial) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let guessable = || Kind::GuessableKey { dialect: self.dialect() }.into();
+        self.parameters.uniform_key(key)?.ok_or_else(guessable)
     }
 
     /// A key of the dialect's form from 32 uniform bytes.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use taggant::scheme::Scheme;
 use taggant::writer::RepeatRule;
 use taggant::{Mark, Profile, Secret};
+use zeroize::Zeroizing;
 
 use crate::dialect::{Dialect, Opened, Parameters};
 use crate::error::Error;
@@ -52,6 +53,15 @@ impl Parameters for Profile {
         let secret = Secret::from_hex(key.expose_text())?;
         let mark = Arc::new(Mark::new(&secret, self));
         Ok(Opened { key_id: secret.key_id(), reader: mark.clone(), writer: Some(mark) })
+    }
+
+    fn uniform_key(&self, key: &KeyMaterial) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let text = key.expose_text();
+        Secret::from_hex(text)?;
+        let value = |digit: u8| (digit as char).to_digit(16).unwrap_or_default() as u8;
+        // Checked above: 64 digits, then a newline at most.
+        let pairs = text.as_bytes().chunks_exact(2).take(32);
+        Ok(Some(Zeroizing::new(pairs.map(|pair| (value(pair[0]) << 4) | value(pair[1])).collect())))
     }
 
     fn key_from_bytes(&self, bytes: [u8; 32]) -> KeyMaterial {
