@@ -12,10 +12,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("taggant-verify", &["taggant"]),
     ("taggant-lm", &["taggant"]),
     ("taggant-corpus", &["taggant"]),
-    ("taggant-cli", &["taggant", "taggant-dialects", "taggant-verify", "taggant-corpus", "taggant-lm"]),
+    ("taggant-audit", &["taggant", "taggant-verify", "taggant-corpus", "taggant-lm"]),
+    (
+        "taggant-cli",
+        &["taggant", "taggant-dialects", "taggant-verify", "taggant-corpus", "taggant-lm", "taggant-audit"],
+    ),
     ("taggant-testkit", &[]),
-    ("taggant-calibration", &["taggant", "taggant-verify", "taggant-lm", "taggant-testkit"]),
-    ("taggant-examples", &["taggant", "taggant-dialects", "taggant-verify", "taggant-lm"]),
+    ("taggant-testserver", &["taggant", "taggant-lm"]),
+    (
+        "taggant-calibration",
+        &["taggant", "taggant-verify", "taggant-corpus", "taggant-lm", "taggant-audit", "taggant-testkit"],
+    ),
+    (
+        "taggant-examples",
+        &["taggant", "taggant-dialects", "taggant-verify", "taggant-lm", "taggant-testserver"],
+    ),
     ("taggant-benches", &["taggant", "taggant-dialects", "taggant-verify", "taggant-lm"]),
     ("xtask", &["taggant-testkit"]),
 ];

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Some("check") => check::run(&args[1..]),
         Some("arrows") => arrows::run(),
         Some("calibrate") => calibrate::run(&args[1..]),
+        Some("radioactivity") => calibrate::run(&[&["radioactivity".to_owned()], &args[1..]].concat()),
         Some("error-rates") => error_rates::run(&args[1..]),
         _ => {
             eprintln!("{USAGE}");
@@ -33,4 +34,5 @@ const USAGE: &str = "\
 cargo xtask check [--no-tests]          format, clippy, docs, dependency arrows, fuzz bodies, tests
 cargo xtask arrows                      the dependency arrows alone
 cargo xtask calibrate [NAME [ARG...]]   the slow measurements of taggant-calibration, one or all
+cargo xtask radioactivity [PART ...]    what of marked training text is visible when: margin, reach, grid, or all
 cargo xtask error-rates [FROM [TO]]     the demo over seeds FROM to TO (1 to 20): power, and the null's uniformity";

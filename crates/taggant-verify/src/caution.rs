@@ -32,6 +32,8 @@ pub enum Caution {
     },
     /// The filter left nothing.
     NothingServed,
+    /// The key-free filter left nothing.
+    NothingFamiliar,
     /// The text repeats itself.
     Repetitive {
         /// sum m^2 / sum m.
@@ -71,12 +73,15 @@ impl fmt::Display for Caution {
             ),
             Self::ServedFilter { contexts } => write!(
                 f,
-                "the filter to {contexts} served contexts looks at the key: the p of count-served is calibrated, not proven, so the \
+                "the filter to {contexts} served contexts looks at the key: the p of a -served test is calibrated, not proven, so the \
                  verdict rests on its bound exp(-ln_e), proven if the log is all that was served or a part of it that was \
                  chosen without regard to what was written"
             ),
             Self::NothingServed => f.write_str(
                 "no context of this text is among the served ones; check that both were made with one tokenizer",
+            ),
+            Self::NothingFamiliar => f.write_str(
+                "no context of this text is among the familiar ones; check that both were made with one tokenizer",
             ),
             Self::Repetitive { inflation } => write!(
                 f,

@@ -4,16 +4,20 @@ use std::num::NonZeroU64;
 
 use taggant::law::Law;
 
+use crate::audit_result::{Origin, ScoreEffect};
 use crate::corpus::SHORT_CONTEXT;
 use crate::decoys::{mean_and_sd, rank};
 use crate::documents::adjust_documents;
 use crate::effect::EffectInterval;
+use crate::evidence::is_calibrated;
 use crate::linear::LinearNull;
 use crate::null::Null;
-use crate::report::{PKind, Plots, Report, TestResult};
+use crate::report::{Plots, Report, TestResult};
 use crate::self_check::{SelfCheck, distance_from_uniform};
 use crate::spans::hypotheses;
-use crate::verdict::{AT_POWER, adjust, level, verdict};
+use crate::test_name::TestName;
+use crate::test_result::Reliance;
+use crate::verdict::{AT_POWER, adjust, detectable_effect, level, verdict};
 use crate::verifier::{EFFECT_LEVEL, Plan};
 
 /// A number in a report that does not follow from its counts.
@@ -41,45 +45,28 @@ pub struct Discrepancy {
 pub fn check(report: &Report) -> Vec<Discrepancy> {
     let mut found = Vec::new();
     let mut recomputed = report.clone();
+    let is_stopped = report.audit.as_ref().is_some_and(|audit| audit.stopped_by_scores);
+    let is_marked = report.audit.as_ref().is_some_and(|audit| audit.origin == Origin::Marked);
+    let reliance = |name: TestName| Reliance::of(is_calibrated(name, is_marked), is_stopped);
+    let decides = report.audit.as_ref().map(|audit| &audit.decides[..]);
     for (at, test) in recomputed.tests.iter_mut().enumerate() {
-        let mut report = |field, stated, recomputed: &str| {
-            let field = format!("tests[{at}].{field}");
-            found.push(Discrepancy { field, stated, recomputed: recomputed.into() });
-        };
-        match parse_law(&test.law) {
-            None => report("law", test.law.clone(), "no law of this build"),
-            Some(law) => match test.coefficients.take() {
-                _ if !["count", "count-served", "weighted"].contains(&&test.name[..]) => {
-                    report("name", test.name.clone(), "count, count-served or weighted");
-                }
-                None if test.name == "weighted" => {
-                    report("coefficients", "null".into(), "the coefficients of the weighted test");
-                }
-                Some(_) if test.name != "weighted" => {
-                    report("coefficients", "present".into(), "null, for a count");
-                }
-                None if !Null::new(law, test.n).is_possible(test.statistic) => {
-                    report("statistic", test.statistic.to_string(), IMPOSSIBLE);
-                }
-                None => recompute(test, law),
-                Some(coefficients) => match LinearNull::of_values(law, &coefficients) {
-                    None => {
-                        report(
-                            "coefficients",
-                            format!("{coefficients:?}"),
-                            "multiples of 2^-16 other than 0",
-                        );
-                    }
-                    Some(null) if !null.is_possible(test.statistic) => {
-                        report("statistic", test.statistic.to_string(), IMPOSSIBLE);
-                    }
-                    Some(null) if !null.is_of_inputs(test.n) => {
-                        report("n", test.n.to_string(), "as many as the coefficients say");
-                    }
-                    Some(null) => recompute_weighted(test, &null),
-                },
-            },
+        recompute_test(test, &reliance, &format!("tests[{at}]"), &mut found);
+        test.decides = decides.is_none_or(|name| test.name == name);
+    }
+    for (number, control) in recomputed.audit.iter_mut().flat_map(|audit| &mut audit.controls).enumerate() {
+        for (at, test) in control.tests.iter_mut().enumerate() {
+            recompute_test(test, &reliance, &format!("audit.controls[{number}].tests[{at}]"), &mut found);
+            test.decides = false;
+            (test.ln_p_adjusted, test.hypotheses) = (test.ln_p, 1);
         }
+    }
+    if !recomputed.tests.iter().any(|test| test.decides) {
+        let stated = decides.unwrap_or("no tests").to_owned();
+        found.push(Discrepancy {
+            field: "audit.decides".into(),
+            stated,
+            recomputed: "the name of one of the tests".into(),
+        });
     }
     impossible_documents(report, &mut found);
     if let Some(plots) = &report.plots
@@ -100,12 +87,14 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
     recompute_power(&mut recomputed, runs);
     recompute_documents(&mut recomputed, runs);
     recompute_effect(&mut recomputed);
+    recompute_audit(&mut recomputed);
     recompute_growth(&mut recomputed);
     recompute_observed_z(&mut recomputed);
     recompute_calibration(&mut recomputed);
     recompute_students(&mut recomputed);
+    recomputed.cohort_verdict = report.cohorts.as_ref().map(|cohorts| cohorts.verdict);
     let plan = Plan { alpha: report.alpha, min_effect: report.power.min_effect, ..Plan::default() };
-    let is_calibrated = is_calibrated(&recomputed);
+    let is_calibrated = has_passed(&recomputed);
     recomputed.verdict = verdict(&recomputed.tests, &plan, is_calibrated, &recomputed.power);
     recompute_corpus(&mut recomputed);
 
@@ -116,16 +105,59 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
 
 /// How many runs share alpha: what the stated hypotheses are, over the tests of this one. It is part of the plan.
 fn runs(report: &Report) -> NonZeroU64 {
-    let stated = report.tests.first().map_or(1, |test| test.hypotheses);
+    let stated = report.deciding().next().map_or(1, |test| test.hypotheses);
     let family = report.deciding().count().max(1) as u64;
     NonZeroU64::new(stated / family).unwrap_or(NonZeroU64::MIN)
 }
 
-fn recompute(test: &mut TestResult, law: Law) {
+/// Computes one test again, or says what in it no test can state.
+fn recompute_test(
+    test: &mut TestResult,
+    reliance: &impl Fn(TestName) -> Reliance,
+    path: &str,
+    found: &mut Vec<Discrepancy>,
+) {
+    let mut report = |field: &str, stated: String, recomputed: &str| {
+        let field = format!("{path}.{field}");
+        found.push(Discrepancy { field, stated, recomputed: recomputed.into() });
+    };
+    let Ok(name) = test.name.parse::<TestName>() else {
+        return report("name", test.name.clone(), "the name of a test of this build");
+    };
+    let Some(law) = parse_law(&test.law) else {
+        return report("law", test.law.clone(), "no law of this build");
+    };
+    match (name.is_count(), test.coefficients.take(), test.scale) {
+        (true, None, None) if !Null::new(law, test.n).is_possible(test.statistic) => {
+            report("statistic", test.statistic.to_string(), IMPOSSIBLE);
+        }
+        (true, None, None) => recompute_count(test, law, reliance(name)),
+        (true, ..) => report("coefficients", "present".into(), "null, for a count, and so is the scale"),
+        (false, Some(coefficients), Some(scale)) => match LinearNull::of_values(law, &coefficients) {
+            None => {
+                report("coefficients", format!("{coefficients:?}"), "multiples of 2^-16 other than 0");
+            }
+            Some(null) if !null.is_possible(test.statistic) => {
+                report("statistic", test.statistic.to_string(), IMPOSSIBLE);
+            }
+            Some(null) if !null.is_of_inputs(test.n) => {
+                report("n", test.n.to_string(), "as many as the coefficients say");
+            }
+            Some(null) if !null.is_within(scale) => {
+                report("scale", scale.to_string(), "at least the largest coefficient");
+            }
+            Some(null) => recompute_linear(test, &null, scale, reliance(name)),
+        },
+        (false, ..) => {
+            report("coefficients", "null".into(), "the coefficients and the scale of a linear test")
+        }
+    }
+}
+
+fn recompute_count(test: &mut TestResult, law: Law, reliance: Reliance) {
     let null = Null::new(law, test.n);
-    // A filter to served contexts looks at the key: what it gives is never exact, whatever the report says.
-    test.p_kind = if test.name.ends_with("-served") { PKind::Calibrated } else { PKind::Exact };
-    let p = null.p_value(test.statistic);
+    let p = reliance.of_count(&null, test.statistic);
+    test.p_kind = p.kind();
     test.null_mean = null.mean();
     test.null_variance = null.variance();
     test.z = null.z(test.statistic);
@@ -133,11 +165,10 @@ fn recompute(test: &mut TestResult, law: Law) {
     test.log10_p = p.unadjusted().log10();
     test.ln_e = Some(null.ln_e(test.statistic));
     test.ln_p_approx = None;
-    test.decides = true;
 }
 
-fn recompute_weighted(test: &mut TestResult, null: &LinearNull) {
-    let p = null.p_value(test.statistic);
+fn recompute_linear(test: &mut TestResult, null: &LinearNull, scale: f64, reliance: Reliance) {
+    let p = reliance.of_tail(null.p_value(test.statistic));
     test.null_mean = null.mean();
     test.null_variance = null.variance();
     test.z = null.z(test.statistic);
@@ -145,9 +176,19 @@ fn recompute_weighted(test: &mut TestResult, null: &LinearNull) {
     test.log10_p = p.unadjusted().log10();
     test.p_kind = p.kind();
     test.ln_p_approx = null.ln_p_approx(test.statistic);
-    test.ln_e = Some(null.ln_e(test.statistic));
+    test.ln_e = Some(null.ln_e(test.statistic, scale));
     test.coefficients = Some(null.coefficients());
-    test.decides = true;
+}
+
+/// The effects behind the tests, from their statistics.
+fn recompute_audit(report: &mut Report) {
+    let Some(audit) = &mut report.audit else { return };
+    for effect in &mut audit.effects {
+        let is_its = |test: &&TestResult| (&test.name, &test.channel) == (&effect.name, &effect.channel);
+        if let Some(test) = report.tests.iter().find(is_its) {
+            *effect = ScoreEffect::of(test, effect.positions);
+        }
+    }
 }
 
 /// Says which documents state a sum that no text can have.
@@ -190,11 +231,9 @@ fn recompute_corpus(report: &mut Report) {
 
 fn recompute_power(report: &mut Report, runs: NonZeroU64) {
     let ln_alpha = level(report.alpha, &report.tests, runs.get());
-    let effect = |test: &TestResult| {
-        Null::new(parse_law(&test.law)?, test.n).detectable_effect(ln_alpha, report.power.at_power)
-    };
-    let exact = report.tests.iter().filter(|test| test.p_kind == PKind::Exact);
-    report.power.detectable_effect = exact.filter_map(effect).min_by(f64::total_cmp);
+    if let Some(law) = report.tests.first().and_then(|test| parse_law(&test.law)) {
+        report.power.detectable_effect = detectable_effect(law, &report.tests, ln_alpha);
+    }
     report.power.at_power = AT_POWER;
 }
 
@@ -285,7 +324,7 @@ fn pooled(report: &Report) -> Option<(Null, f64)> {
 }
 
 /// What the decoys say; without any nothing speaks against it.
-fn is_calibrated(report: &Report) -> bool {
+fn has_passed(report: &Report) -> bool {
     report.plots.as_ref().is_none_or(|plots| SelfCheck::new(&plots.decoy_p).is_passed())
 }
 

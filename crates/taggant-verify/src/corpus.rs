@@ -18,6 +18,8 @@ pub struct Corpus {
     multiplicities: Vec<u64>,
     /// For each n-gram the smallest fingerprint of a document that holds it.
     owners: Vec<u64>,
+    /// Contexts that count nowhere.
+    excluded: Option<SequenceSet>,
     counts: Counts,
 }
 
@@ -33,7 +35,7 @@ pub struct Counts {
     pub scored: u64,
     /// Distinct n-grams among them.
     pub distinct: u64,
-    /// Tokens that the tests do not see, by reason: `short-context`, `duplicate`.
+    /// Tokens that the tests do not see, by reason: `short-context`, `duplicate`, `prompt-context`.
     pub dropped: BTreeMap<&'static str, u64>,
 }
 
@@ -46,16 +48,34 @@ impl Corpus {
             ngrams: SequenceSet::new(rule.width.len() + 1),
             multiplicities: Vec::new(),
             owners: Vec::new(),
+            excluded: None,
             counts: Counts { dropped, ..Counts::default() },
         }
+    }
+
+    /// An empty corpus that leaves out every token after one of these contexts: those of prompts, from which a model copies.
+    ///
+    /// # Panics
+    /// When the contexts are of another width than those of this mark.
+    #[must_use]
+    pub fn without_contexts(rule: ContextRule, excluded: SequenceSet) -> Self {
+        assert_eq!(excluded.length(), rule.width.len(), "contexts as wide as those of the mark");
+        let mut corpus = Self::new(rule);
+        corpus.counts.dropped.insert(PROMPT_CONTEXT, 0);
+        corpus.excluded = Some(excluded);
+        corpus
     }
 
     /// Adds one document: the tokens of one completion. N-grams never cross documents.
     pub fn add(&mut self, tokens: &[TokenId]) {
         let windows = Ngrams::windows(tokens, self.ngrams.length());
         let document = fingerprint(tokens);
-        let mut n_distinct = 0;
+        let (mut n_distinct, mut n_excluded) = (0, 0);
         for ngram in windows.iter() {
+            if self.excluded.as_ref().is_some_and(|excluded| excluded.contains(&ngram[..ngram.len() - 1])) {
+                n_excluded += 1;
+                continue;
+            }
             let (at, is_new) = self.ngrams.insert(ngram);
             if is_new {
                 self.multiplicities.push(0);
@@ -71,7 +91,10 @@ impl Corpus {
         self.counts.scored += n_scored;
         self.counts.distinct += n_distinct;
         *self.counts.dropped.entry(SHORT_CONTEXT).or_default() += n_tokens - n_scored;
-        *self.counts.dropped.entry(DUPLICATE).or_default() += n_scored - n_distinct;
+        *self.counts.dropped.entry(DUPLICATE).or_default() += n_scored - n_distinct - n_excluded;
+        if n_excluded > 0 {
+            *self.counts.dropped.entry(PROMPT_CONTEXT).or_default() += n_excluded;
+        }
     }
 
     /// Where the tokens went.
@@ -110,3 +133,4 @@ impl Corpus {
 
 pub(crate) const SHORT_CONTEXT: &str = "short-context";
 pub(crate) const DUPLICATE: &str = "duplicate";
+const PROMPT_CONTEXT: &str = "prompt-context";

@@ -50,6 +50,14 @@ pub(crate) enum Kind {
         "nothing to score: {tokens} tokens in all, and no document has more than the {width} that make the first context"
     )]
     NothingToScore { tokens: u64, width: usize },
+    #[error("no test has this name; expected one of {}", crate::TestName::ALL.map(|name| name.to_string()).join(", "))]
+    TestName,
+    #[error("the test {name} needs its filter: contexts that were served, or familiar ones")]
+    NoFilter { name: String },
+    #[error("the test {name} cannot be read from text that was read until evidence was seen")]
+    StoppedByScores { name: String },
+    #[error("the verdict is to rest on the test {name}, which is not among those made")]
+    Undecided { name: String },
     #[error("an e-value must have a logarithm below infinity, found {found}")]
     EValue { found: f64 },
     #[error("the scale must be a number from 1e-150 to 1e150, found {found}")]

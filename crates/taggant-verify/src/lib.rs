@@ -11,11 +11,13 @@
 //! law of that sum and [`tail`] its tails in the log domain; [`decoys`] checks the null on the same text;
 //! [`verifier`] ties them together; [`report`] is what leaves.
 
+pub mod audit_result;
 pub mod bootstrap;
 pub mod calibrate;
 pub mod caution;
 pub mod check;
 pub mod coefficient;
+pub mod cohort_result;
 pub mod columns;
 mod columns_panel;
 pub mod confidence_sequence;
@@ -44,11 +46,14 @@ pub mod sequence_set;
 pub mod spans;
 pub mod tail;
 pub mod tally;
+pub mod test_name;
+mod test_result;
 mod verdict;
 pub mod verifier;
 pub mod weighted_e_process;
 
 pub use coefficient::Coefficient;
+pub use cohort_result::{CohortResult, CohortVerdict};
 pub use corpus::Corpus;
 pub use effect::EffectInterval;
 pub use error::Error;
@@ -59,4 +64,5 @@ pub use p_value::PValue;
 pub use planning::Claim;
 pub use report::{Report, Verdict};
 pub use sequence_set::SequenceSet;
+pub use test_name::{Filter, TestName};
 pub use verifier::{Plan, Subject, Verifier};

@@ -26,7 +26,7 @@ use crate::weighted_e_process::WeightedEProcess;
 pub struct LinearSum {
     n: u64,
     sum: i128,
-    atoms: BTreeMap<Coefficient, u64>,
+    atoms: HashMap<Coefficient, u64>,
 }
 
 impl LinearSum {
@@ -36,10 +36,10 @@ impl LinearSum {
         self.n
     }
 
-    /// How many atoms carry each coefficient.
+    /// How many atoms carry each coefficient, the smallest first.
     #[must_use]
-    pub fn atoms(&self) -> &BTreeMap<Coefficient, u64> {
-        &self.atoms
+    pub fn atoms(&self) -> BTreeMap<Coefficient, u64> {
+        self.atoms.iter().map(|(&coefficient, &count)| (coefficient, count)).collect()
     }
 
     /// The statistic T = sum a phi, not centred.
@@ -120,6 +120,15 @@ impl<'a> Statistic<'a> {
     #[must_use]
     pub fn with_layers(items: &'a Items, layers: LayerWeights) -> Self {
         Self { items, layers: Some(layers) }
+    }
+
+    /// The largest size of a coefficient, whatever a filter will keep: fixed without the key.
+    #[must_use]
+    pub fn scale(&self) -> f64 {
+        let layer = self.layers.iter().flat_map(|layers| &layers.0).map(|weight| weight.value().abs());
+        let layer = layer.reduce(f64::max).unwrap_or(1.0);
+        let sizes = self.items.coefficients().iter().map(|a| a.rounded().value().abs());
+        sizes.fold(0.0, f64::max) * layer
     }
 
     /// The items.
@@ -219,7 +228,8 @@ impl LinearNull {
     /// The null of a sum.
     #[must_use]
     pub fn new(law: Law, sum: &LinearSum) -> Self {
-        let atoms = sum.atoms.iter().map(|(coefficient, &count)| (coefficient.units(), count)).collect();
+        let atoms =
+            sum.atoms().into_iter().map(|(coefficient, count)| (coefficient.units(), count)).collect();
         Self::of_units(law, atoms)
     }
 
@@ -314,11 +324,12 @@ impl LinearNull {
         }
     }
 
-    /// ln of the terminal e-value: fixed tilts of every size, scaled by the largest coefficient
-    /// ([`WeightedEProcess::terminal`]); 0 without atoms, and for a statistic that no key gives.
+    /// ln of the terminal e-value: fixed tilts of every size, over `scale` ([`WeightedEProcess::terminal`]); 0 without atoms,
+    /// for a statistic that no key gives, and where a coefficient is larger than the scale.
+    ///
+    /// The scale must be fixed without the key: [`Statistic::scale`], the largest coefficient before any filter.
     #[must_use]
-    pub fn ln_e(&self, statistic: f64) -> f64 {
-        let scale = self.atoms.iter().map(|(coefficient, _)| coefficient.abs()).fold(0.0, f64::max);
+    pub fn ln_e(&self, statistic: f64, scale: f64) -> f64 {
         let law = match self.law {
             Law::Bits { .. } => Law::Bits { depth: 1 },
             law => law,
@@ -353,6 +364,11 @@ impl LinearNull {
         // A sum beyond this in units of its smallest coefficient is of no text.
         let smallest = self.atoms.iter().map(|(a, _)| a.abs()).fold(f64::INFINITY, f64::min);
         statistic.is_finite() && is_within && (statistic / smallest).abs() < 1e300
+    }
+
+    /// Whether a number is a scale that no coefficient exceeds.
+    pub(crate) fn is_within(&self, scale: f64) -> bool {
+        scale.is_finite() && self.atoms.iter().all(|(a, _)| a.abs() <= scale)
     }
 
     /// Whether so many inputs can have these atoms: one each, or up to as many as a value has bits.

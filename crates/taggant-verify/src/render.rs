@@ -2,6 +2,8 @@
 //!
 //! Nothing is computed here that is not in the report: JSON is canonical.
 
+mod audit;
+mod cohorts;
 mod html;
 mod plot;
 mod table;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::audit_result::AuditResult;
+use crate::cohort_result::{CohortResult, CohortVerdict};
 pub use crate::p_value::PKind;
 
 /// A report. Its JSON is canonical: every key present (`students` in a demonstration alone), null where it does not
@@ -39,6 +41,12 @@ pub struct Report {
     pub power: Power,
     /// What a reader should know before relying on this.
     pub cautions: Vec<String>,
+    /// What an audit of a model adds; null for a test of a text.
+    pub audit: Option<AuditResult>,
+    /// What several deployed keys say together; null without cohorts.
+    pub cohort_verdict: Option<CohortVerdict>,
+    /// The test of cohorts behind it.
+    pub cohorts: Option<CohortResult>,
     /// One entry per document, where asked for.
     pub documents: Option<Vec<DocumentResult>>,
     /// The students of a demonstration.
@@ -95,7 +103,7 @@ pub struct CorpusCounts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestResult {
-    /// `count`, or `count-served` under the filter to served contexts.
+    /// The statistic, and after a hyphen the filter: see [`TestName`](crate::TestName).
     pub name: String,
     /// The channel.
     pub channel: String,
@@ -119,6 +127,9 @@ pub struct TestResult {
     pub ln_p_approx: Option<f64>,
     /// The coefficients of a weighted test, largest first: (coefficient, how many values carry it); null for a count.
     pub coefficients: Option<Vec<(f64, u64)>>,
+    /// The largest size a coefficient could have had, whatever a filter kept: what the bets behind `ln_e` are scaled by. Null
+    /// for a count.
+    pub scale: Option<f64>,
     /// log10 p.
     pub log10_p: f64,
     /// ln p after Holm over the family; a calibrated p enters with its proven bound, `-ln_e`.
@@ -346,6 +357,10 @@ pub struct Plots {
     pub decoy_p: Vec<f64>,
     /// The same of a weighted statistic; empty without one.
     pub decoy_weighted_p: Vec<f64>,
+    /// The z of the linear statistic under each decoy, on its heaviest inputs; empty without one.
+    pub decoy_weighted_z: Vec<f64>,
+    /// Its observed z on the same inputs.
+    pub weighted_observed_z: Option<f64>,
     /// The z observed on the decoys' inputs, pooled over channels without accounts.
     pub observed_z: Option<f64>,
     /// The simulated keys' z in bins: (lower end, how many); each is 0.25 wide.

@@ -34,6 +34,15 @@ impl SequenceSet {
         }
     }
 
+    /// Adds a sequence; says whether it is new.
+    ///
+    /// # Panics
+    /// When it is of another length.
+    pub fn add(&mut self, sequence: &[TokenId]) -> bool {
+        assert_eq!(sequence.len(), self.length, "a sequence of the set's length");
+        self.insert(sequence).1
+    }
+
     /// The number of `sequence` in order of first occurrence, and whether this was it.
     pub(crate) fn insert(&mut self, sequence: &[TokenId]) -> (usize, bool) {
         debug_assert_eq!(sequence.len(), self.length);

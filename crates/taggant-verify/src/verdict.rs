@@ -1,13 +1,52 @@
 //! The verdict, and the adjustments it rests on.
 
+use taggant::law::Law;
+
+use crate::linear::LinearNull;
 use crate::ln_p::LnP;
+use crate::null::Null;
 use crate::p_value::holm;
 use crate::report::{PKind, Power, TestResult, Verdict};
+use crate::tail::normal::upper_quantile;
 use crate::verifier::Plan;
 
 /// ln of the level that Bonferroni leaves each of these tests, where `runs` of them share alpha.
 pub(crate) fn level(alpha: f64, tests: &[TestResult], runs: u64) -> f64 {
-    libm::log(alpha / tests.len().max(1) as f64 / runs as f64)
+    let family = tests.iter().filter(|test| test.decides).count();
+    libm::log(alpha / family.max(1) as f64 / runs as f64)
+}
+
+/// The smallest effect that a deciding test could have seen at [`AT_POWER`], in standard deviations of one value; the exact
+/// tests speak where there are any.
+///
+/// ```text
+/// exact:      see Null::detectable_effect
+/// otherwise:  (z_alpha + z_power) / sqrt(n_eff),   n_eff = (sum |a|)^2 / sum a^2
+/// ```
+///
+/// For a weighted statistic it is the shift of every value towards the sign of its coefficient, from normal quantiles. What
+/// is decided through an e-value pays for its mixture: ln alpha - ln(n) / 2 - 1, the regret of a mixture over one rate.
+pub(crate) fn detectable_effect(law: Law, tests: &[TestResult], ln_alpha: f64) -> Option<f64> {
+    let deciding = || tests.iter().filter(|test| test.decides);
+    let exact = || deciding().filter(|test| test.p_kind == PKind::Exact);
+    if exact().next().is_some() {
+        let effect = |test: &TestResult| Null::new(law, test.n).detectable_effect(ln_alpha, AT_POWER);
+        return exact().filter_map(effect).min_by(f64::total_cmp);
+    }
+    let effect = |test: &TestResult| {
+        let n_eff = match &test.coefficients {
+            None => test.n as f64,
+            Some(coefficients) => LinearNull::of_values(law, coefficients)?.effective_n(),
+        };
+        let paid = if test.p_kind == PKind::Certified && test.coefficients.is_some() {
+            0.0
+        } else {
+            0.5 * libm::log(test.n.max(1) as f64) + 1.0
+        };
+        let quantile = upper_quantile(libm::exp(ln_alpha - paid)) - upper_quantile(AT_POWER);
+        (n_eff > 0.0).then(|| quantile / n_eff.sqrt())
+    };
+    deciding().filter_map(effect).min_by(f64::total_cmp)
 }
 
 /// Holm over the deciding family. A test whose own p is calibrated but not proven enters with the proven bound

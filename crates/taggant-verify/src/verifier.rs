@@ -15,14 +15,14 @@ use crate::effect::EffectInterval;
 use crate::error::{Error, Kind};
 use crate::evidence::Evidence;
 use crate::growth::Buckets;
-use crate::linear::{LinearNull, LinearSum, Statistic};
+use crate::linear::{LinearSum, Statistic};
 use crate::null::Null;
-use crate::p_value::PValue;
-use crate::report::{Calibration, CorpusCounts, EffectResult, PKind, Plots, Power, Report, TestResult};
+use crate::report::{Calibration, CorpusCounts, EffectResult, Plots, Power, Report, TestResult};
 use crate::sample::Sample;
-use crate::sequence_set::SequenceSet;
 use crate::tally::{ChannelTally, Tally, pooled, tally};
-use crate::verdict::{AT_POWER, adjust, level, verdict};
+use crate::test_name::{Filter, StatisticName, TestName};
+use crate::test_result::{Reliance, count_test, linear_test};
+use crate::verdict::{AT_POWER, adjust, detectable_effect, level, verdict};
 
 /// Tests whether text carries a mark: one key, one profile, one level.
 ///
@@ -129,34 +129,33 @@ impl<'a> Verifier<'a> {
         subject: Subject,
         open_decoy: &OpenDecoy<'_>,
     ) -> Result<Report, Error> {
-        self.check_widths(&evidence)?;
-        let Evidence { corpus, served, weighted } = evidence;
+        self.check(&evidence)?;
+        let corpus = evidence.corpus;
         let mut buckets = Buckets::new(self.reader);
-        let tallies = tally(self.reader, corpus.ngrams(), served, |channel, score, fingerprint| {
+        let tallies = tally(self.reader, corpus.ngrams(), evidence.served, |channel, score, fingerprint| {
             buckets.add(channel, score, fingerprint);
         });
-        let mut tests = self.count_tests(&tallies, served.is_some());
-        if let Some(statistic) = weighted {
-            let law = self.reader.law();
-            for (channel, sum) in self.tested_channels().zip(self.tested(statistic.sum(self.reader, None))) {
-                tests.push(weighted_test(channel, law, &sum));
-            }
-        }
-        adjust(&mut tests, self.plan.hypotheses.get());
-
+        let tests = self.adjusted_tests(&tallies, &evidence);
         let pooled = self.pooled(&tallies);
-        let sample = Sample::new(corpus.ngrams(), decoys::MOST_INPUTS);
+        // What the suspect only read was not sampled from anyone: the inputs that are summed are those of the statistic.
+        let drawn = evidence.drawn();
+        let checked = if evidence.is_counted {
+            corpus.ngrams()
+        } else {
+            drawn.map_or(corpus.ngrams(), Statistic::ngrams)
+        };
+        let sample = Sample::new(checked, decoys::MOST_INPUTS);
         let observed = decoys::count(self.reader, sample.ngrams());
         let observed_z = observed.map(|(_, outcome)| outcome.z);
         let pipeline = |n| decoys::count(&*open_decoy(n), sample.ngrams()).map(|(_, outcome)| outcome);
         let panel = observed_z.and_then(|z| decoys::panel(self.plan.decoys, z, &pipeline));
-        let weighted_panel = weighted.and_then(|statistic| self.weighted_panel(statistic, open_decoy));
-        let column_panel = columns_panel::draw(self.reader, corpus.ngrams(), self.plan.columns);
+        let weighted_panel = drawn.and_then(|statistic| self.weighted_panel(statistic, open_decoy));
+        let column_panel = columns_panel::draw(self.reader, checked, self.plan.columns);
         let power = self.power(&tests);
         let is_calibrated = panel.as_ref().is_none_or(|panel| panel.check.is_passed());
         let verdict = verdict(&tests, &self.plan, is_calibrated, &power);
         let mut cautions = self.cautions(&evidence, &tests, panel.as_ref());
-        if let Some(panel) = weighted_panel.as_ref().filter(|panel| !panel.check.is_passed()) {
+        if let Some((panel, _)) = weighted_panel.as_ref().filter(|(panel, _)| !panel.check.is_passed()) {
             cautions.push(Caution::WeightedPicture { ks: panel.check.ks });
         }
         let n_inputs: u64 = tallies.iter().map(|channel| channel.all.n).sum();
@@ -175,9 +174,9 @@ impl<'a> Verifier<'a> {
             calibration: Calibration {
                 columns: column_panel.as_ref().map(|(panel, _)| panel.clone()),
                 decoy_inputs: panel.as_ref().and(observed).map_or(0, |(n, _)| n),
-                ..calibration(panel.as_ref(), weighted_panel.as_ref(), corpus)
+                ..calibration(panel.as_ref(), weighted_panel.as_ref().map(|(panel, _)| panel), corpus)
             },
-            effect: self.effect(corpus, &pooled),
+            effect: if evidence.is_counted { self.effect(corpus, &pooled) } else { None },
             power,
             cautions: cautions.iter().map(ToString::to_string).collect(),
             documents: None,
@@ -186,12 +185,43 @@ impl<'a> Verifier<'a> {
                 observed_z: panel.as_ref().and(observed_z),
                 decoy_z: panel.as_ref().map(|panel| panel.z.clone()).unwrap_or_default(),
                 decoy_p: panel.map(|panel| panel.randomised_p).unwrap_or_default(),
-                decoy_weighted_p: weighted_panel.map(|panel| panel.randomised_p).unwrap_or_default(),
+                weighted_observed_z: weighted_panel.as_ref().map(|(_, observed_z)| *observed_z),
+                decoy_weighted_z: weighted_panel
+                    .as_ref()
+                    .map(|(panel, _)| panel.z.clone())
+                    .unwrap_or_default(),
+                decoy_weighted_p: weighted_panel.map(|(panel, _)| panel.randomised_p).unwrap_or_default(),
                 column_observed_z: column_panel.as_ref().map(|(_, picture)| picture.observed_z),
                 column_z: column_panel.map(|(_, picture)| picture.bins).unwrap_or_default(),
-                growth: buckets.growth(self.reader.law()),
+                growth: if evidence.is_counted { buckets.growth(self.reader.law()) } else { Vec::new() },
             }),
+            audit: None,
+            cohort_verdict: None,
+            cohorts: None,
         })
+    }
+
+    /// The tests alone, without panels, plots and verdict.
+    ///
+    /// # Errors
+    /// As for [`test`](Self::test).
+    pub fn tests(&self, evidence: &Evidence<'_>) -> Result<Vec<TestResult>, Error> {
+        self.check(evidence)?;
+        let tallies = tally(self.reader, evidence.corpus.ngrams(), evidence.served, |_, _, _| {});
+        Ok(self.adjusted_tests(&tallies, evidence))
+    }
+
+    /// Every test, adjusted within the deciding family.
+    fn adjusted_tests(&self, tallies: &[ChannelTally], evidence: &Evidence<'_>) -> Vec<TestResult> {
+        let mut tests = if evidence.is_counted { self.count_tests(tallies, evidence) } else { Vec::new() };
+        for (name, statistic) in &evidence.linear {
+            tests.extend(self.linear_tests(*name, statistic, evidence));
+        }
+        if let Some(name) = evidence.decides.map(|name| name.to_string()) {
+            tests.iter_mut().for_each(|test| test.decides = test.name == name);
+        }
+        adjust(&mut tests, self.plan.hypotheses.get());
+        tests
     }
 
     /// The interval of the excess, and what documents drawn anew say of it.
@@ -220,35 +250,54 @@ impl<'a> Verifier<'a> {
 
     /// The weighted statistic under fresh secrets: a picture. Its p-values come from approximate tails, so it is not judged;
     /// the decoys' count goes through the same secrets and the same inputs, and is.
-    fn weighted_panel(&self, statistic: &Statistic<'_>, open_decoy: &OpenDecoy<'_>) -> Option<Panel> {
-        let items = statistic.items().sampled(decoys::MOST_INPUTS);
-        let sampled = statistic.on(&items);
-        let observed = sampled.outcome(self.reader)?;
-        decoys::panel(self.plan.decoys, observed.z, &|n| sampled.outcome(&*open_decoy(n)))
+    fn weighted_panel(&self, statistic: &Statistic<'_>, open_decoy: &OpenDecoy<'_>) -> Option<(Panel, f64)> {
+        let items = statistic.items().heaviest(decoys::MOST_INPUTS);
+        let heaviest = statistic.on(&items);
+        let observed = heaviest.outcome(self.reader)?;
+        let panel = decoys::panel(self.plan.decoys, observed.z, &|n| heaviest.outcome(&*open_decoy(n)))?;
+        Some((panel, observed.z))
     }
 
-    fn check_widths(&self, evidence: &Evidence<'_>) -> Result<(), Error> {
-        let Evidence { corpus, served, weighted } = evidence;
+    fn check(&self, evidence: &Evidence<'_>) -> Result<(), Error> {
+        let Evidence { corpus, .. } = evidence;
         let expected = self.reader.context_rule().width.len();
-        match served.map(SequenceSet::length) {
-            Some(found) if found == expected + 1 => return Err(Kind::TupleFilter { expected }.into()),
-            Some(found) if found != expected => return Err(Kind::ServedWidth { expected, found }.into()),
-            _ => {}
+        for contexts in [evidence.served, evidence.familiar].into_iter().flatten() {
+            match contexts.length() {
+                found if found == expected + 1 => return Err(Kind::TupleFilter { expected }.into()),
+                found if found != expected => return Err(Kind::ServedWidth { expected, found }.into()),
+                _ => {}
+            }
         }
         let found = corpus.ngrams().ngram_len() - 1;
         if found != expected {
             return Err(Kind::CorpusWidth { expected, found }.into());
         }
-        if let Some(found) = weighted.map(|statistic| statistic.ngrams().ngram_len() - 1)
-            && found != expected
-        {
-            return Err(Kind::ItemsWidth { expected, found }.into());
+        for (name, statistic) in &evidence.linear {
+            let found = statistic.ngrams().ngram_len() - 1;
+            if found != expected {
+                return Err(Kind::ItemsWidth { expected, found }.into());
+            }
+            if name.filter() != Filter::All && evidence.contexts(name.filter()).is_none() {
+                return Err(Kind::NoFilter { name: name.to_string() }.into());
+            }
+            if evidence.is_stopped_by_scores {
+                return Err(Kind::StoppedByScores { name: name.to_string() }.into());
+            }
         }
         if self.reader.channels().iter().all(|channel| channel.accounts) {
             return Err(Kind::OnlyAccounts.into());
         }
-        if corpus.ngrams().is_empty() {
+        let is_empty = |(_, statistic): &(_, &Statistic<'_>)| statistic.ngrams().is_empty();
+        if corpus.ngrams().is_empty() && evidence.linear.iter().all(is_empty) {
             return Err(Kind::NothingToScore { tokens: corpus.counts().tokens, width: expected }.into());
+        }
+        if let Some(name) = evidence.decides {
+            let is_linear = evidence.linear.iter().any(|(found, _)| *found == name);
+            let has_filter = name.filter() == Filter::All || evidence.contexts(name.filter()).is_some();
+            let is_count = name.statistic() == StatisticName::Count && evidence.is_counted && has_filter;
+            if !is_linear && !is_count {
+                return Err(Kind::Undecided { name: name.to_string() }.into());
+            }
         }
         Ok(())
     }
@@ -292,31 +341,67 @@ impl<'a> Verifier<'a> {
         channels.filter(|(channel, _)| !channel.accounts).map(|(_, it)| it)
     }
 
-    /// One count per channel without accounts, twice under a filter.
-    fn count_tests(&self, tallies: &[ChannelTally], is_filtered: bool) -> Vec<TestResult> {
+    /// One count per channel without accounts, and one more under each filter.
+    fn count_tests(&self, tallies: &[ChannelTally], evidence: &Evidence<'_>) -> Vec<TestResult> {
+        let law = self.reader.law();
+        // The same n-grams under the other filter.
+        let familiar = evidence
+            .familiar
+            .map(|contexts| tally(self.reader, evidence.corpus.ngrams(), Some(contexts), |_, _, _| {}));
         let mut tests = Vec::new();
-        for (channel, tallied) in self.tested_channels().zip(self.tested(tallies.iter().collect())) {
-            tests.push(count_test("count", channel, self.reader.law(), &tallied.all, PKind::Exact));
-            if is_filtered {
-                let kind = PKind::Calibrated;
-                tests.push(count_test("count-served", channel, self.reader.law(), &tallied.served, kind));
+        for (at, channel) in
+            self.reader.channels().iter().enumerate().filter(|(_, channel)| !channel.accounts)
+        {
+            let mut count = |filter, tally| {
+                let name = TestName::COUNT.under(filter);
+                let reliance = Reliance::of(evidence.is_calibrated(name), evidence.is_stopped_by_scores);
+                tests.push(count_test(name, channel.name.as_str(), law, tally, reliance));
+            };
+            count(Filter::All, &tallies[at].all);
+            if evidence.served.is_some() {
+                count(Filter::Served, &tallies[at].served);
+            }
+            if let Some(familiar) = &familiar {
+                count(Filter::Familiar, &familiar[at].served);
             }
         }
         tests
+    }
+
+    /// One linear statistic, for each channel without accounts.
+    fn linear_tests(
+        &self,
+        name: TestName,
+        statistic: &Statistic<'_>,
+        evidence: &Evidence<'_>,
+    ) -> Vec<TestResult> {
+        let law = self.reader.law();
+        let is_calibrated = evidence.is_calibrated(name);
+        let reliance = Reliance::of(is_calibrated, evidence.is_stopped_by_scores);
+        if name.is_count() {
+            let tallies = tally(self.reader, statistic.ngrams(), None, |_, _, _| {});
+            let count = |(channel, tallied): (&str, ChannelTally)| {
+                count_test(name, channel, law, &tallied.all, reliance)
+            };
+            return self.tested_channels().zip(self.tested(tallies)).map(count).collect();
+        }
+        let sums = statistic.sum(self.reader, evidence.contexts(name.filter()));
+        // Coefficients that depend on the key must not shape the bets.
+        let is_predictable = is_calibrated && name.is_open();
+        let scale = if is_predictable { 1.0 } else { statistic.scale() };
+        let test = |(channel, sum): (&str, LinearSum)| linear_test(name, channel, law, &sum, scale, reliance);
+        self.tested_channels().zip(self.tested(sums)).map(test).collect()
     }
 
     pub(crate) fn pooled(&self, tallies: &[ChannelTally]) -> Tally {
         pooled(self.reader.channels(), tallies, |tallied| &tallied.all)
     }
 
-    /// The smallest effect that any exact test could have seen, at the level left after Bonferroni.
+    /// The smallest effect that a deciding test could have seen, at the level left after Bonferroni.
     fn power(&self, tests: &[TestResult]) -> Power {
         let ln_alpha = level(self.plan.alpha, tests, self.plan.hypotheses.get());
-        let effect =
-            |test: &TestResult| Null::new(self.reader.law(), test.n).detectable_effect(ln_alpha, AT_POWER);
-        let exact = tests.iter().filter(|test| test.p_kind == PKind::Exact);
         Power {
-            detectable_effect: exact.filter_map(effect).min_by(f64::total_cmp),
+            detectable_effect: detectable_effect(self.reader.law(), tests, ln_alpha),
             at_power: AT_POWER,
             min_effect: self.plan.min_effect,
         }
@@ -324,6 +409,11 @@ impl<'a> Verifier<'a> {
 
     fn cautions(&self, evidence: &Evidence<'_>, tests: &[TestResult], panel: Option<&Panel>) -> Vec<Caution> {
         let Evidence { corpus, served, .. } = evidence;
+        let is_empty = |filter: Filter| {
+            let of_filter =
+                |test: &&TestResult| test.name.ends_with(&TestName::COUNT.under(filter).to_string()[5..]);
+            tests.iter().filter(of_filter).any(|test| test.n == 0)
+        };
         let mut cautions = Vec::new();
         let decoys = panel.map_or(0, |panel| panel.z.len() as u64);
         match panel {
@@ -337,8 +427,11 @@ impl<'a> Verifier<'a> {
         if let Some(set) = served {
             cautions.push(Caution::ServedFilter { contexts: set.len() });
         }
-        if tests.iter().any(|test| test.name == "count-served" && test.n == 0) {
+        if served.is_some() && is_empty(Filter::Served) {
             cautions.push(Caution::NothingServed);
+        }
+        if evidence.familiar.is_some() && is_empty(Filter::Familiar) {
+            cautions.push(Caution::NothingFamiliar);
         }
         if corpus.variance_inflation() >= Caution::HIGH_INFLATION {
             cautions.push(Caution::Repetitive { inflation: corpus.variance_inflation() });
@@ -348,58 +441,6 @@ impl<'a> Verifier<'a> {
             cautions.push(Caution::AccountChannels { channels: accounts });
         }
         cautions
-    }
-}
-
-/// The count of one channel.
-fn count_test(name: &str, channel: &str, law: Law, tally: &Tally, p_kind: PKind) -> TestResult {
-    let null = Null::new(law, tally.n);
-    let statistic = null.statistic(tally);
-    let p = null.p_value(statistic);
-    TestResult {
-        null_mean: null.mean(),
-        null_variance: null.variance(),
-        z: null.z(statistic),
-        p_kind,
-        ln_e: Some(null.ln_e(statistic)),
-        ..test_result(name, channel, law, tally.n, statistic, p)
-    }
-}
-
-/// The weighted statistic of one channel.
-fn weighted_test(channel: &str, law: Law, sum: &LinearSum) -> TestResult {
-    let null = LinearNull::new(law, sum);
-    let statistic = sum.statistic(law);
-    TestResult {
-        null_mean: null.mean(),
-        null_variance: null.variance(),
-        z: null.z(statistic),
-        ln_p_approx: null.ln_p_approx(statistic),
-        ln_e: Some(null.ln_e(statistic)),
-        coefficients: Some(null.coefficients()),
-        ..test_result("weighted", channel, law, sum.n(), statistic, null.p_value(statistic))
-    }
-}
-
-fn test_result(name: &str, channel: &str, law: Law, n: u64, statistic: f64, p: PValue) -> TestResult {
-    TestResult {
-        name: name.into(),
-        channel: channel.into(),
-        law: law_text(law),
-        n,
-        statistic,
-        null_mean: 0.0,
-        null_variance: 0.0,
-        z: None,
-        p_kind: p.kind(),
-        ln_p: p.ln(),
-        ln_p_approx: None,
-        coefficients: None,
-        log10_p: p.unadjusted().log10(),
-        ln_p_adjusted: p.ln(),
-        hypotheses: p.hypotheses(),
-        decides: true,
-        ln_e: None,
     }
 }
 
@@ -414,16 +455,6 @@ fn calibration(panel: Option<&Panel>, weighted: Option<&Panel>, corpus: &Corpus)
         rank: panel.map(|panel| panel.rank),
         columns: None,
         variance_inflation: corpus.variance_inflation(),
-    }
-}
-
-/// The law as a report writes it.
-pub(crate) fn law_text(law: Law) -> String {
-    match law {
-        Law::Bernoulli { numerator, denominator } => format!("bernoulli {numerator}/{denominator}"),
-        Law::Exponential => "exponential".into(),
-        Law::Bits { depth } => format!("bits {depth}"),
-        _ => unreachable!("every law of this build is named above"),
     }
 }
 

@@ -225,7 +225,7 @@ fn nothing_with_a_coefficient_supports_no_claim() {
     for items in [nothing, zeros] {
         let sum = Statistic::new(&items).sum(&mark, None).remove(0);
         let null = LinearNull::new(mark.law(), &sum);
-        assert_eq!((sum.n(), null.p_value(0.0).ln(), null.z(0.0), null.ln_e(0.0)), (0, 0.0, None, 0.0));
+        assert_eq!((sum.n(), null.p_value(0.0).ln(), null.z(0.0), null.ln_e(0.0, 1.0)), (0, 0.0, None, 0.0));
         assert_eq!((null.effective_n(), null.ln_p_approx(0.0)), (0.0, None));
     }
 }

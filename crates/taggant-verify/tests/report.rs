@@ -356,11 +356,11 @@ fn the_json_has_exactly_these_keys_in_this_order() {
     for report in rich_reports() {
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
         let top = "schema_version tool command profile_digest key_id dialect alpha verdict corpus tests calibration \
-                   effect power cautions documents plots";
+                   effect power cautions audit cohort_verdict cohorts documents plots";
         assert_eq!(keys(&json).join(" "), top);
         assert_eq!(keys(&json["corpus"]).join(" "), "documents tokens scored distinct dropped");
         assert_eq!(keys(&json["corpus"]["dropped"]).join(" "), "account-channel duplicate short-context");
-        let test = "name channel law n statistic null_mean null_variance z p_kind ln_p ln_p_approx coefficients log10_p \
+        let test = "name channel law n statistic null_mean null_variance z p_kind ln_p ln_p_approx coefficients scale log10_p \
                     ln_p_adjusted hypotheses decides ln_e";
         assert!(json["tests"].as_array().unwrap().iter().all(|found| keys(found).join(" ") == test));
         let calibration = "decoys decoy_inputs decoy_mean_z decoy_sd_z decoy_ks decoy_weighted_ks rank columns \

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::cohorts::CohortPlot;
 use super::plot::{Bars, Growth, Histogram, bars, growth, histogram};
 use super::table::{
     alpha, calibration_sentence, columns_sentence, document_rows, documents, effect_sentence, power_sentence,
@@ -29,6 +30,11 @@ pub fn html(report: &Report) -> String {
         spans: spans(report),
         columns: columns_sentence(report),
         effect: effect_sentence(report),
+        audit_tables: super::audit::tables(report),
+        audit: super::audit::sentences(report),
+        cohorts: report.cohorts.as_ref().map(super::cohorts::rows),
+        cohort_sentences: super::cohorts::sentences(report),
+        cohort_plot: report.cohorts.as_ref().and_then(super::cohorts::plot),
         bars: bars(report),
         histogram: histogram(report),
         growth: growth(report),
@@ -103,6 +109,11 @@ struct Page<'a> {
     spans: Vec<ShownSpan<'a>>,
     columns: Option<String>,
     effect: Option<String>,
+    audit_tables: Vec<Vec<Vec<String>>>,
+    audit: Vec<String>,
+    cohorts: Option<Vec<Vec<String>>>,
+    cohort_sentences: Vec<String>,
+    cohort_plot: Option<CohortPlot>,
     bars: Bars,
     histogram: Option<Histogram>,
     growth: Option<Growth>,

@@ -115,12 +115,21 @@ pub(super) fn bars(report: &Report) -> Bars {
 
 pub(super) fn histogram(report: &Report) -> Option<Histogram> {
     let plots = report.plots.as_ref()?;
-    let observed = plots.column_observed_z.filter(|_| !plots.column_z.is_empty()).or(plots.observed_z)?;
-    // Simulated keys are many: they make the columns where there are any, and the decoys a line over them.
-    let decoys: Vec<(f64, u64)> = plots.decoy_z.iter().map(|z| ((z / BIN).floor() * BIN, 1)).collect();
-    let (main, over) = match plots.column_z.is_empty() {
-        true => (decoys, Vec::new()),
-        false => (plots.column_z.clone(), decoys),
+    let binned = |z: &[f64]| z.iter().map(|z| ((z / BIN).floor() * BIN, 1)).collect::<Vec<(f64, u64)>>();
+    // Of an audit the statistic is the one that its verdict rests on, where that has a panel.
+    let is_linear = report.audit.is_some() && report.deciding().any(|test| test.coefficients.is_some());
+    let (main, over, observed) = match plots.weighted_observed_z {
+        Some(observed) if is_linear => (binned(&plots.decoy_weighted_z), Vec::new(), observed),
+        _ => {
+            let observed =
+                plots.column_observed_z.filter(|_| !plots.column_z.is_empty()).or(plots.observed_z)?;
+            // Simulated keys are many: they make the columns where there are any, and the decoys a line over them.
+            let decoys = binned(&plots.decoy_z);
+            match plots.column_z.is_empty() {
+                true => (decoys, Vec::new(), observed),
+                false => (plots.column_z.clone(), decoys, observed),
+            }
+        }
     };
     if main.is_empty() {
         return None;
@@ -263,7 +272,7 @@ fn spread_labels(lines: &mut [Line]) {
 }
 
 /// A position to a tenth of a unit, which no screen can tell from the exact one.
-fn tenths(position: f64) -> f64 {
+pub(super) fn tenths(position: f64) -> f64 {
     (position * 10.0).round() / 10.0
 }
 
@@ -272,7 +281,7 @@ fn student_label(student: &Student) -> String {
 }
 
 /// Round positions between two ends, about `n` of them.
-fn steps(low: f64, high: f64, n: usize) -> Vec<f64> {
+pub(super) fn steps(low: f64, high: f64, n: usize) -> Vec<f64> {
     let raw = (high - low) / n as f64;
     let power = 10_f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= raw);
@@ -282,15 +291,15 @@ fn steps(low: f64, high: f64, n: usize) -> Vec<f64> {
     (first..=last).map(|at| at as f64 * step).collect()
 }
 
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let rounded = (value * 100.0).round() / 100.0;
     format!("{}", rounded + 0.0)
 }
 
 /// Widths and heights in the SVGs' own units.
 const BAR_SPAN: f64 = 430.0;
-const PLOT_WIDTH: f64 = 700.0;
-const PLOT_HEIGHT: f64 = 190.0;
+pub(super) const PLOT_WIDTH: f64 = 700.0;
+pub(super) const PLOT_HEIGHT: f64 = 190.0;
 const GROWTH_WIDTH: f64 = 560.0;
 const GROWTH_HEIGHT: f64 = 260.0;
 const LABEL_HEIGHT: f64 = 15.0;

@@ -40,6 +40,10 @@ fn render(report: &Report, style: Style) -> String {
         line("");
     }
     line(&sentence(report));
+    if let Some(cohorts) = &report.cohorts {
+        line("");
+        line(&format!("{bold}cohort verdict: {}{bold}", cohorts.verdict.as_str()));
+    }
     line("");
     let corpus = &report.corpus;
     let dropped: Vec<String> = corpus.dropped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
@@ -61,6 +65,17 @@ fn render(report: &Report, style: Style) -> String {
     if spans.len() > 1 {
         aligned(style, &spans).lines().for_each(&mut line);
         line("");
+    }
+    for rows in super::audit::tables(report) {
+        aligned(style, &rows).lines().for_each(&mut line);
+        line("");
+    }
+    if let Some(cohorts) = &report.cohorts {
+        aligned(style, &super::cohorts::rows(cohorts)).lines().for_each(&mut line);
+        line("");
+    }
+    for sentence in super::audit::sentences(report).iter().chain(&super::cohorts::sentences(report)) {
+        line(sentence);
     }
     for sentence in [effect_sentence(report), Some(calibration_sentence(report)), columns_sentence(report)] {
         sentence.iter().for_each(|sentence| line(sentence));
@@ -98,10 +113,17 @@ pub(super) fn alpha(report: &Report) -> String {
 pub(super) fn sentence(report: &Report) -> String {
     let deciding = report.deciding().min_by(|a, b| a.ln_p_adjusted.total_cmp(&b.ln_p_adjusted));
     let numbers = deciding.map_or_else(String::new, |test| {
+        let reference = super::audit::centred_by(report, test);
         let p = LnP::from_ln(test.ln_p_adjusted);
         let adjusted = if test.hypotheses > 1 { "adjusted " } else { "" };
-        format!("{}: {adjusted}p = {p}, n = {}, hypotheses = {}", test.name, test.n, test.hypotheses)
+        format!(
+            "{}{reference}: {adjusted}p = {p}, n = {}, hypotheses = {}",
+            test.name, test.n, test.hypotheses
+        )
     });
+    if let Some(audit) = &report.audit {
+        return super::audit::sentence(report.verdict, audit, &numbers);
+    }
     match report.verdict {
         Verdict::Evidence => format!("consistent with a mark under this key ({numbers})"),
         Verdict::NoEvidence => format!("no evidence of a mark under this key ({numbers})"),
