@@ -1,9 +1,11 @@
 //! The slow measurements behind `docs/`: what share of unmarked text each test accuses, and what it finds of marked
 //! text. Run them by `cargo xtask calibrate [NAME]`; each prints a Markdown table and fails when a bound is broken.
 
+mod audit_null;
 mod effect;
 mod forgery;
 mod null;
+mod radioactivity;
 mod sequential;
 mod spans;
 
@@ -17,10 +19,12 @@ type Measurement = (&'static str, fn(&[String]) -> Result<()>);
 /// In the order in which a run without a name takes them.
 const MEASUREMENTS: &[Measurement] = &[
     ("null", null::run),
+    ("audit", audit_null::run),
     ("sequential", sequential::run),
     ("spans", spans::run),
     ("effect", effect::run),
     ("forgery", forgery::run),
+    ("radioactivity", radioactivity::run),
 ];
 
 fn main() -> ExitCode {

@@ -1,15 +1,15 @@
 //! The null: what share of unmarked text each test accuses, over random keys. Beside it, what a test without
 //! de-duplication would say.
 
-mod cell;
-mod claims;
+pub(crate) mod cell;
+pub(crate) mod claims;
 mod corpora;
 mod distinct;
-mod interval;
+pub(crate) mod interval;
 mod real;
 mod secondary;
 mod sizes;
-mod table;
+pub(crate) mod table;
 mod vocabulary;
 mod weighted;
 
@@ -138,12 +138,12 @@ fn rows(
     Ok(rows.into_iter().flatten().collect())
 }
 
-fn profile(scheme: Scheme, width: u64) -> Result<Profile> {
+pub(crate) fn profile(scheme: Scheme, width: u64) -> Result<Profile> {
     Ok(Profile::new(scheme, ContextWidth::new(width)?, "2026q4")?)
 }
 
 /// Secret `n`: as good as random, and the same in every run.
-fn secret(n: u64) -> Secret {
+pub(crate) fn secret(n: u64) -> Secret {
     let mut bytes = [0; 32];
     let mut rng = ChaCha8Rng::seed_from_u64(n);
     rng.set_stream(SECRETS);

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::audit_args::AuditArgs;
+
 /// Marks a language model's output, recognises the mark in text, and tells whether a model was trained on it.
 ///
 /// Results go to stdout, talk to stderr. Secrets are read from a file or an environment variable, never from an
 /// argument.
 ///
 /// Exit status: 0 it ran; 1 `selftest` or `report --check` found a difference; 2 usage, configuration or I/O;
-/// 3 nothing scorable in the input. With `verify --exit-code` also 1 evidence, 4 inconclusive, 5 invalid; with
+/// 3 nothing scorable in the input. With --exit-code, `verify` and `audit run` also say 1 evidence, 4 inconclusive, 5 invalid; with
 /// `calibrate --exit-code` 5 if the null does not hold.
 #[derive(Debug, Parser)]
 #[command(name = "taggant", version, propagate_version = true, max_term_width = 100)]
@@ -27,6 +29,7 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     Generate(GenerateArgs),
     Verify(VerifyArgs),
+    Audit(AuditArgs),
     Calibrate(CalibrateArgs),
     Explain(ExplainArgs),
     Report(ReportArgs),
@@ -348,7 +351,7 @@ pub(crate) struct FormatArg {
 const MOST_TOKENS: i64 = 10_000_000;
 
 /// Simulated keys of a report: a million columns take the memory of a large corpus.
-const MOST_COLUMNS: u64 = 1_000_000;
+pub(crate) const MOST_COLUMNS: u64 = 1_000_000;
 
 /// A rendering of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, IsTerminal};
 
+use taggant_verify::Verdict;
+
 /// Exit statuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -20,6 +22,18 @@ pub(crate) enum Status {
     Invalid = 5,
 }
 
+impl Status {
+    /// The status that says a verdict.
+    pub(crate) fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Evidence => Self::Difference,
+            Verdict::NoEvidence => Self::Ran,
+            Verdict::Inconclusive => Self::Inconclusive,
+            Verdict::Invalid => Self::Invalid,
+        }
+    }
+}
+
 /// Tells an error in one line on stderr, and says the exit status.
 pub(crate) fn report(error: &anyhow::Error) -> Status {
     // Whoever reads our output has enough: not a failure.
@@ -36,9 +50,15 @@ pub(crate) fn report(error: &anyhow::Error) -> Status {
             parts.push(cause);
         }
     }
-    eprintln!("taggant: {}", redact(&parts.join(": ").replace('\n', " ")));
-    let is_nothing = |error: &taggant_verify::Error| error.is_nothing_to_score();
-    if error.downcast_ref().is_some_and(is_nothing) { Status::NothingToScore } else { Status::Usage }
+    tell(&parts.join(": "));
+    let is_nothing = error.downcast_ref().is_some_and(taggant_verify::Error::is_nothing_to_score)
+        || error.downcast_ref().is_some_and(taggant_audit::Error::is_nothing_to_score);
+    if is_nothing { Status::NothingToScore } else { Status::Usage }
+}
+
+/// Tells one line on stderr.
+pub(crate) fn tell(line: &str) {
+    eprintln!("taggant: {}", redact(&line.replace('\n', " ")));
 }
 
 /// Tells what clap has to say: help and version on stdout, a usage error on stderr.

@@ -37,7 +37,7 @@ pub(crate) fn options(args: &ReadingArgs, profile: &Profile) -> Result<Options> 
         }),
         skip_bad: args.skip_bad,
         tokenizer,
-        keep_text: false,
+        ..Options::default()
     })
 }
 

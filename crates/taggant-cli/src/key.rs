@@ -25,9 +25,7 @@ pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
             Err(_) => bail!("environment variable {name} is not text"),
         };
     }
-    if place.len() >= 32 && place.bytes().all(|byte| byte.is_ascii_hexdigit()) && !Path::new(place).exists() {
-        bail!("a key is read from a file or, with env:NAME, from a variable, never from an argument");
-    }
+    refuse_as_place(place)?;
     let path = Path::new(place);
     let file = File::open(path).map_err(|error| {
         let is_missing = error.kind() == ErrorKind::NotFound;
@@ -52,6 +50,14 @@ pub(crate) fn read(place: &str) -> Result<KeyMaterial> {
     }
     warn_if_others_can_read(path, &metadata);
     Ok(KeyMaterial::from_text(std::mem::take(&mut *text)))
+}
+
+/// Refuses what looks like a key where the place of one was expected.
+pub(crate) fn refuse_as_place(place: &str) -> Result<()> {
+    if place.len() >= 32 && place.bytes().all(|byte| byte.is_ascii_hexdigit()) && !Path::new(place).exists() {
+        bail!("a key is read from a file or, with env:NAME, from a variable, never from an argument");
+    }
+    Ok(())
 }
 
 /// Writes a key to a new file that only its owner may read. One that exists is left alone.

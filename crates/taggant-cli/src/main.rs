@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod audit_args;
 mod cmd;
 mod failure;
 mod input;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Profile(args) => cmd::profile::run(args),
         Command::Generate(args) => cmd::generate::run(args),
         Command::Verify(args) => cmd::verify::run(args),
+        Command::Audit(args) => cmd::audit::run(args),
         Command::Calibrate(args) => cmd::calibrate::run(args),
         Command::Explain(args) => cmd::explain::run(args),
         Command::Report(args) => cmd::report::run(args),

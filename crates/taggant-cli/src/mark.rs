@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use taggant_corpus::Tokenizer;
-use taggant_dialects::{Opened, Profile};
+use taggant_dialects::{Commitment, Opened, Profile};
 use taggant_verify::Subject;
 
 use crate::key;
@@ -22,6 +22,15 @@ pub(crate) fn open(profile: &Profile, place: &str) -> Result<Opened> {
     profile.open(&key::read(place)?).with_context(|| format!("key {place}"))
 }
 
+/// Reads a key, joins it with a profile, and commits to both where nobody can guess keys of the dialect.
+pub(crate) fn open_committed(profile: &Profile, place: &str) -> Result<(Opened, Option<Commitment>)> {
+    let key = key::read(place)?;
+    let opened = profile.open(&key).with_context(|| format!("key {place}"))?;
+    // A key that opens is of the right form, so that only one that can be guessed is refused here.
+    let commitment = Commitment::of(profile, &key).ok();
+    Ok((opened, commitment))
+}
+
 /// Reads a tokenizer: a file, or the embedded one.
 pub(crate) fn tokenizer(place: &str) -> Result<Tokenizer> {
     Ok(match place {
@@ -32,6 +41,8 @@ pub(crate) fn tokenizer(place: &str) -> Result<Tokenizer> {
 
 /// What a report says of the mark.
 pub(crate) fn subject(profile: &Profile, opened: &Opened) -> Subject {
-    let tool = concat!("taggant ", env!("CARGO_PKG_VERSION"));
-    Subject::new(tool, profile.dialect(), &profile.digest(), opened.key_id)
+    Subject::new(TOOL, profile.dialect(), &profile.digest(), opened.key_id)
 }
+
+/// The program and its version, as reports and plans have them.
+pub(crate) const TOOL: &str = concat!("taggant ", env!("CARGO_PKG_VERSION"));

@@ -38,6 +38,20 @@ pub(crate) fn check_files(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Checks, before any work is done, that a file can be made and that there is none yet.
+pub(crate) fn check_new(path: &Path) -> Result<()> {
+    check_place(path)?;
+    if path.exists() {
+        bail!("{} exists and is not overwritten; name another file", path.display());
+    }
+    Ok(())
+}
+
+/// Writes a new file whole or not at all. One that exists is left alone.
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<()> {
+    put(path, text, Overwrite::Never)
+}
+
 fn check_place(file: &Path) -> Result<()> {
     let folder = folder_of(file);
     if !folder.is_dir() {
@@ -56,6 +70,16 @@ pub(crate) fn write_report(report: &Report, files: &[PathBuf]) -> Result<()> {
 
 /// Writes a file whole or not at all: beside it first, then in its place.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+    put(path, text, Overwrite::Always)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Overwrite {
+    Always,
+    Never,
+}
+
+fn put(path: &Path, text: &str, overwrite: Overwrite) -> Result<()> {
     check_place(path)?;
     let put = || -> io::Result<()> {
         let mut builder = tempfile::Builder::new();
@@ -67,7 +91,11 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
         let mut file = made.map_err(|error| io::Error::from(error.kind()))?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(path).map(|_| ()).map_err(|error| error.error)
+        let persisted = match overwrite {
+            Overwrite::Always => file.persist(path),
+            Overwrite::Never => file.persist_noclobber(path),
+        };
+        persisted.map(|_| ()).map_err(|error| error.error)
     };
     put().with_context(|| format!("cannot write {}", path.display()))
 }

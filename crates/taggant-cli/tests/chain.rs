@@ -316,7 +316,7 @@ const MARK: &str = "--profile profile.toml --key key";
 const STUDENTS: [(f64, &str); 5] =
     [(0.10, "right"), (0.05, "right"), (0.01, "right"), (0.0, "right"), (0.10, "wrong")];
 
-const TOP: [&str; 17] = [
+const TOP: [&str; 20] = [
     "schema_version",
     "tool",
     "command",
@@ -331,12 +331,15 @@ const TOP: [&str; 17] = [
     "effect",
     "power",
     "cautions",
+    "audit",
+    "cohort_verdict",
+    "cohorts",
     "documents",
     "students",
     "plots",
 ];
 
-const TEST: [&str; 17] = [
+const TEST: [&str; 18] = [
     "name",
     "channel",
     "law",
@@ -349,6 +352,7 @@ const TEST: [&str; 17] = [
     "ln_p",
     "ln_p_approx",
     "coefficients",
+    "scale",
     "log10_p",
     "ln_p_adjusted",
     "hypotheses",

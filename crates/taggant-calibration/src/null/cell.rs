@@ -30,10 +30,10 @@ pub(super) struct Cell {
 
 /// How many p-values are at or below each alpha, the smallest of them, and how many there are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Counts {
-    pub(super) shares: [Share; 3],
-    pub(super) ln_smallest: f64,
-    pub(super) n: u64,
+pub(crate) struct Counts {
+    pub(crate) shares: [Share; 3],
+    pub(crate) ln_smallest: f64,
+    pub(crate) n: u64,
 }
 
 /// What becomes of a test that counts every occurrence.
@@ -68,7 +68,7 @@ impl Cell {
 }
 
 impl Counts {
-    pub(super) fn new(ln_p: &[f64], levels: [f64; 3]) -> Self {
+    pub(crate) fn new(ln_p: &[f64], levels: [f64; 3]) -> Self {
         let share = |at: usize| Share::at(ln_p, ALPHAS[at], levels[at]);
         Self {
             shares: [share(0), share(1), share(2)],
@@ -105,7 +105,7 @@ impl Naive {
 
 /// The p-value less a uniform share of its boundary point: exactly uniform for counts, whose p-values take few values
 /// and are conservative as they stand; the p-value itself for sums of continuous scores.
-pub(super) fn randomized(law: Law, n: u64, statistic: f64, rng: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn randomized(law: Law, n: u64, statistic: f64, rng: &mut ChaCha8Rng) -> f64 {
     let p = Null::new(law, n).p_value(statistic).ln().exp();
     let uniform = (f64::from(rng.next_u32()) + 0.5) / 4_294_967_296.0;
     let point =
@@ -114,7 +114,7 @@ pub(super) fn randomized(law: Law, n: u64, statistic: f64, rng: &mut ChaCha8Rng)
 }
 
 /// The mean and the standard deviation (n - 1) of a sample.
-pub(super) fn mean_and_sd(values: &[f64]) -> (f64, f64) {
+pub(crate) fn mean_and_sd(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
@@ -138,7 +138,7 @@ fn statistics(distinct: &Distinct, law: Law, n_keys: usize, tag: u128) -> (Vec<f
 }
 
 /// P(p <= alpha) for each alpha: below alpha for counts, which are discrete.
-fn attainable(law: Law, n: u64) -> [f64; 3] {
+pub(crate) fn attainable(law: Law, n: u64) -> [f64; 3] {
     ALPHAS.map(|alpha| match coins(law, n) {
         None => alpha,
         Some((n_coins, bias)) => quantile::binomial_critical(n_coins, bias, alpha.ln())

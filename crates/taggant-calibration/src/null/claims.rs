@@ -5,14 +5,14 @@ use super::interval::{ALPHAS, LEAST_SMALLEST, MISSED, Share, most_outside};
 
 /// Claims in the order of the summary.
 #[derive(Debug, Default)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     lines: Vec<String>,
     broken: Vec<String>,
 }
 
 impl Claims {
     /// Adds a claim: what it says, what was found and what is allowed.
-    pub(super) fn add(&mut self, what: &str, found: &str, allowed: &str, holds: bool) {
+    pub(crate) fn add(&mut self, what: &str, found: &str, allowed: &str, holds: bool) {
         let verdict = if holds { "yes" } else { "**no**" };
         self.lines.push(format!("| {what} | {found} | {allowed} | {verdict} |"));
         if !holds {
@@ -21,7 +21,7 @@ impl Claims {
     }
 
     /// Of so many counts, no more may be off than chance makes.
-    pub(super) fn outside(&mut self, what: &str, off: impl ExactSizeIterator<Item = bool>) {
+    pub(crate) fn outside(&mut self, what: &str, off: impl ExactSizeIterator<Item = bool>) {
         let cells = off.len() as u64;
         let found = off.filter(|&is_off| is_off).count() as u64;
         let most = most_outside(cells);
@@ -29,7 +29,7 @@ impl Claims {
     }
 
     /// Shares at each alpha, and the smallest p: `cells` says what is counted in a claim about the p-values `of`.
-    pub(super) fn shares(&mut self, of: &str, cells: &str, found: &[&Counts], is_off: fn(Share) -> bool) {
+    pub(crate) fn shares(&mut self, of: &str, cells: &str, found: &[&Counts], is_off: fn(Share) -> bool) {
         for (at, alpha) in ALPHAS.iter().enumerate() {
             let what = format!("{of}: {cells}, p <= {alpha:.0e}");
             self.outside(&what, found.iter().map(|cell| is_off(cell.shares[at])));
@@ -46,18 +46,18 @@ impl Claims {
     }
 
     /// p-values of goodness of fit: as many below [`MISSED`] as chance makes.
-    pub(super) fn fits(&mut self, what: &str, p: impl ExactSizeIterator<Item = f64>) {
+    pub(crate) fn fits(&mut self, what: &str, p: impl ExactSizeIterator<Item = f64>) {
         self.outside(&format!("{what} not uniform, KS p <= {MISSED:.0e}"), p.map(|p| p <= MISSED));
     }
 
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
         println!("| claim | found | allowed | holds |");
         println!("|---|---|---|---|");
         self.lines.iter().for_each(|line| println!("{line}"));
     }
 
     /// The claims that do not hold.
-    pub(super) fn into_broken(self) -> Vec<String> {
+    pub(crate) fn into_broken(self) -> Vec<String> {
         self.broken
     }
 }

@@ -3,7 +3,7 @@
 use taggant_verify::tail::quantile::binomial_critical;
 
 /// The levels at which shares of p-values are counted.
-pub(super) const ALPHAS: [f64; 3] = [1e-2, 1e-3, 1e-4];
+pub(crate) const ALPHAS: [f64; 3] = [1e-2, 1e-3, 1e-4];
 
 /// The central interval of Bin(n, p) that leaves out at most half of [`MISSED`] on either side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ impl Interval {
 
 /// How many of `n` p-values were at or below a level that each reaches with probability `p`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Share {
-    pub(super) found: u64,
+pub(crate) struct Share {
+    pub(crate) found: u64,
     interval: Interval,
 }
 
@@ -41,12 +41,12 @@ impl Share {
     }
 
     /// Too many or too few.
-    pub(super) fn is_outside(self) -> bool {
+    pub(crate) fn is_outside(self) -> bool {
         self.is_above() || self.found < self.interval.low
     }
 
     /// Too many.
-    pub(super) fn is_above(self) -> bool {
+    pub(crate) fn is_above(self) -> bool {
         self.found > self.interval.high
     }
 }

@@ -74,7 +74,8 @@ pub(super) fn print_summary(sizes: &Sizes, claims: &Claims, rows: &[Row], n_toke
          (green lists, tournaments) are discrete: they are held to the largest level at or below alpha that they can \
          reach, as computed from the null. Exact p-values and saddlepoint approximations are held on both sides, \
          certified bounds on the upper one. Of N cells at most the 99.9 % point of Bin(N, 0.01) may be off. Weighted \
-         sums count each distinct input as often as it occurs, with the exact variance.\n"
+         sums count each distinct input as often as it occurs, with the exact variance. The statistics of an audit have \
+         [a page of their own](audit-nulls.md).\n"
     );
     claims.print();
     let sd = |pick: fn(f64, f64) -> f64| {
@@ -176,7 +177,7 @@ pub(super) fn print_cells(rows: &[Row], n_keys: usize) {
     }
 }
 
-fn counts(found: &Counts, is_off: fn(Share) -> bool) -> String {
+pub(crate) fn counts(found: &Counts, is_off: fn(Share) -> bool) -> String {
     let one = |share: &Share| format!("{}{}", share.found, if is_off(*share) { "\\*" } else { "" });
     found.shares.iter().map(one).collect::<Vec<_>>().join(" / ")
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use taggant_audit::cohorts::check_report;
 use taggant_verify::Report;
 use taggant_verify::check::check;
 
@@ -25,9 +26,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Status> {
     let report =
         Report::from_json(&text).map_err(|message| anyhow::anyhow!("{shown}: not a report: {message}"))?;
     if args.check {
-        let found = check(&report);
-        for difference in &found {
-            let (field, stated, recomputed) = (&difference.field, &difference.stated, &difference.recomputed);
+        let of_counts = check(&report).into_iter().map(|it| (it.field, it.stated, it.recomputed));
+        let of_cohorts = check_report(&report).into_iter().map(|it| (it.field, it.stated, it.recomputed));
+        let found: Vec<_> = of_counts.chain(of_cohorts).collect();
+        for (field, stated, recomputed) in &found {
             output::print(&format!("{field}: the report says {stated}, its counts give {recomputed}\n"))?;
         }
         if found.is_empty() {

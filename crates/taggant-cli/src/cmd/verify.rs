@@ -5,7 +5,7 @@ use taggant_corpus::Document;
 use taggant_verify::documents::adjust_documents;
 use taggant_verify::linear::Statistic;
 use taggant_verify::report::{DocumentResult, Excerpt};
-use taggant_verify::{Coefficient, Corpus, Evidence, Items, Plan, Verdict, Verifier};
+use taggant_verify::{Coefficient, Corpus, Evidence, Items, Plan, Verifier};
 
 use crate::args::VerifyArgs;
 use crate::failure::Status;
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
     }
     output::write_report(&report, &args.output)?;
     output::print(&output::render(&report, args.format.format))?;
-    Ok(if args.exit_code { status(report.verdict) } else { Status::Ran })
+    Ok(if args.exit_code { Status::of(report.verdict) } else { Status::Ran })
 }
 
 /// Gives each n-gram the weight of its token, the largest of its occurrences.
@@ -108,15 +108,6 @@ fn located(verifier: &Verifier<'_>, documents: Vec<Document>) -> Vec<DocumentRes
         }
     }
     results
-}
-
-fn status(verdict: Verdict) -> Status {
-    match verdict {
-        Verdict::Evidence => Status::Difference,
-        Verdict::NoEvidence => Status::Ran,
-        Verdict::Inconclusive => Status::Inconclusive,
-        Verdict::Invalid => Status::Invalid,
-    }
 }
 
 /// Documents tested at once.
