@@ -1,5 +1,7 @@
 //! A folder with a key in it, and runs of the program there.
 
+#![allow(dead_code, reason = "each suite uses its own part")]
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
