@@ -111,7 +111,7 @@ fn verify(what: &str, reader: &MinHash, texts: &[Vec<TokenId>]) -> Result<Verdic
     let decoy = |n| -> Box<dyn Reader> {
         Box::new(MinHash::new(hash(DECOYS, VALUE, n)).expect("the channel's name is a name"))
     };
-    let report = verifier.test(Evidence::new(&corpus), subject, &decoy)?;
+    let report = verifier.test(&Evidence::new(&corpus), subject, &decoy)?;
     println!("{what}");
     let table = table(&report);
     for line in table.lines().filter(|line| line.starts_with("verdict") || line.contains("calibration")) {

@@ -104,7 +104,7 @@ fn verify(
     let subject = Subject::new(tool, profile.dialect(), &profile.digest(), opened.key_id);
     // A decoy is the same profile under a secret that was never used: a whole second opinion on the null.
     let decoy = |n| profile.open_decoy(opened.key_id, n);
-    Ok(verifier.test(Evidence::new(&corpus), subject, &decoy)?)
+    Ok(verifier.test(&Evidence::new(&corpus), subject, &decoy)?)
 }
 
 /// The first two lines of the table: the verdict and what it rests on.

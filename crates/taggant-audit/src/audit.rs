@@ -92,7 +92,7 @@ pub fn audit(
         None => (default().ok_or(Kind::NothingOpen)?, DecidedBy::DefaultOrder),
     };
     let evidence = study.evidence(&prepared, &statistics).decided_by(decides);
-    let mut report = verifier.test(evidence, subject, open_decoy)?;
+    let mut report = verifier.test(&evidence, subject, open_decoy)?;
     report.command = "audit".into();
 
     let references = study.references(&verifier, prepared.mixture.as_ref())?;

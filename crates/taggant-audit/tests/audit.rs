@@ -1,5 +1,7 @@
 //! Whole audits in small: what decides, what is left out, what is refused, and that a report follows from its counts.
 
+#![allow(clippy::unwrap_used, reason = "a test that unwraps an error fails, as it should")]
+
 use taggant::scheme::{GreenList, Scheme};
 use taggant::{ContextWidth, Mark, Profile, SamplingParams, Secret, TokenId};
 use taggant_audit::audit::DEFAULT_ORDER;
@@ -78,9 +80,7 @@ fn reference() -> Box<dyn ReferenceModel> {
 }
 
 fn materials(suspect: Vec<Passage>) -> Materials {
-    let mut materials = Materials::default();
-    materials.suspect = suspect;
-    materials
+    Materials { suspect, ..Materials::default() }
 }
 
 fn run(materials: &Materials) -> Result<Report, taggant_audit::Error> {
@@ -248,7 +248,7 @@ fn controls_stand_beside_and_decide_nothing() {
     assert_ne!(report.verdict, Verdict::Evidence);
     let audit = report.audit.unwrap();
     assert!(
-        audit.controls[0].tests.iter().all(|test| !test.decides && test.ln_p < -50.0),
+        audit.controls[0].tests.iter().all(|test| !test.decides && test.ln_p < -15.0),
         "{:?}",
         audit.controls
     );

@@ -1,5 +1,7 @@
 //! The coefficients of the score and of the open statistics, against their definitions, position by position.
 
+#![allow(clippy::unwrap_used, reason = "a test that unwraps an error fails, as it should")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

@@ -8,7 +8,7 @@ use taggant::reader::Reader;
 use taggant::scheme::{GreenList, Scheme};
 use taggant::{ContextWidth, Mark, Profile, Secret, TokenId};
 use taggant_audit::cohorts::{Cohort, Finding, cautions, check_report};
-use taggant_audit::{AtHand, Cohorts, Materials, NgramReference, Passage, audit};
+use taggant_audit::{AtHand, Cohorts, Materials, NgramReference, Passage, ReferenceModel, audit};
 use taggant_corpus::LnRow;
 use taggant_verify::audit_result::{DecidedBy, Origin};
 use taggant_verify::{Filter, Plan, Report, Subject, TestName, Verdict};
@@ -43,17 +43,17 @@ fn passages(log_probs: bool) -> Vec<Passage> {
 }
 
 fn materials(at_hand: AtHand) -> Materials {
-    let mut materials = Materials::default();
-    materials.suspect = passages(at_hand.log_probs);
-    materials.origin = Some(at_hand.origin);
-    materials.served = at_hand.served.then(|| documents(2, 10));
-    materials.familiar = at_hand.familiar.then(|| documents(3, 10));
-    if at_hand.reference {
-        materials
-            .references
-            .push(Box::new(NgramReference::fit("other.txt", documents(4, 10), 3, 40).unwrap()));
+    let fitted = || -> Box<dyn ReferenceModel> {
+        Box::new(NgramReference::fit("other.txt", documents(4, 10), 3, 40).unwrap())
+    };
+    Materials {
+        suspect: passages(at_hand.log_probs),
+        origin: Some(at_hand.origin),
+        served: at_hand.served.then(|| documents(2, 10)),
+        familiar: at_hand.familiar.then(|| documents(3, 10)),
+        references: at_hand.reference.then(fitted).into_iter().collect(),
+        ..Materials::default()
     }
-    materials
 }
 
 fn report(materials: &Materials, plan: Plan) -> Result<Report, taggant_audit::Error> {

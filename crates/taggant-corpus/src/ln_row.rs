@@ -150,9 +150,11 @@ impl LnRow {
         if ids.len() != ln_p.len() {
             return Err(format!("{} ids and {} log-probabilities", ids.len(), ln_p.len()));
         }
-        let sum = checked_sum(&ln_p)?;
+        checked_sum(&ln_p)?;
         let mut pairs: Vec<(TokenId, f32)> = ids.into_iter().zip(ln_p).collect();
         pairs.sort_unstable_by_key(|&(id, _)| id);
+        // Rounding depends on the order of a sum: that of the ids makes equal lists equal rows.
+        let sum = pairs.iter().map(|&(_, ln_p)| probability(ln_p.min(0.0))).sum();
         if let Some(pair) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(format!("token {} is listed twice", pair[0].0));
         }

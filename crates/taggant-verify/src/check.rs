@@ -149,7 +149,7 @@ fn recompute_test(
             Some(null) => recompute_linear(test, &null, scale, reliance(name)),
         },
         (false, ..) => {
-            report("coefficients", "null".into(), "the coefficients and the scale of a linear test")
+            report("coefficients", "null".into(), "the coefficients and the scale of a linear test");
         }
     }
 }

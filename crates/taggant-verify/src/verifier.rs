@@ -125,17 +125,17 @@ impl<'a> Verifier<'a> {
     /// When the text has nothing to score, or a filter or weighted items are for another context width.
     pub fn test(
         &self,
-        evidence: Evidence<'_>,
+        evidence: &Evidence<'_>,
         subject: Subject,
         open_decoy: &OpenDecoy<'_>,
     ) -> Result<Report, Error> {
-        self.check(&evidence)?;
+        self.check(evidence)?;
         let corpus = evidence.corpus;
         let mut buckets = Buckets::new(self.reader);
         let tallies = tally(self.reader, corpus.ngrams(), evidence.served, |channel, score, fingerprint| {
             buckets.add(channel, score, fingerprint);
         });
-        let tests = self.adjusted_tests(&tallies, &evidence);
+        let tests = self.adjusted_tests(&tallies, evidence);
         let pooled = self.pooled(&tallies);
         // What the suspect only read was not sampled from anyone: the inputs that are summed are those of the statistic.
         let drawn = evidence.drawn();
@@ -154,7 +154,7 @@ impl<'a> Verifier<'a> {
         let power = self.power(&tests);
         let is_calibrated = panel.as_ref().is_none_or(|panel| panel.check.is_passed());
         let verdict = verdict(&tests, &self.plan, is_calibrated, &power);
-        let mut cautions = self.cautions(&evidence, &tests, panel.as_ref());
+        let mut cautions = self.cautions(evidence, &tests, panel.as_ref());
         if let Some((panel, _)) = weighted_panel.as_ref().filter(|(panel, _)| !panel.check.is_passed()) {
             cautions.push(Caution::WeightedPicture { ks: panel.check.ks });
         }

@@ -111,7 +111,7 @@ fn an_empty_corpus_has_no_inflation_and_is_refused() {
         assert_eq!(corpus.variance_inflation(), 1.0);
         let verifier = taggant_verify::Verifier::new(&mark, taggant_verify::Plan::default()).unwrap();
         let refused = verifier
-            .test(Evidence::new(&corpus), common::subject(), &|_| unreachable!("nothing to read"))
+            .test(&Evidence::new(&corpus), common::subject(), &|_| unreachable!("nothing to read"))
             .unwrap_err();
         assert!(refused.is_nothing_to_score(), "{refused}");
     }
@@ -142,7 +142,7 @@ fn splitting_the_work_does_not_matter() {
             let verifier = taggant_verify::Verifier::new(&mark, plan).unwrap();
             let decoy = |n: u64| -> Box<dyn taggant::reader::Reader> { Box::new(decoy(&profile, n)) };
             let mut report =
-                verifier.test(Evidence::new(&corpus(&mark, &documents)), common::subject(), &decoy).unwrap();
+                verifier.test(&Evidence::new(&corpus(&mark, &documents)), common::subject(), &decoy).unwrap();
             report.documents = Some(verifier.documents(&named));
             report
         })

@@ -38,7 +38,7 @@ fn test(reader: &Mark, documents: &[Vec<TokenId>], plan: Plan, served: Option<&S
     let profile = reader.profile().clone();
     let decoy = move |n: u64| -> Box<dyn Reader> { Box::new(mark(&profile, 1_000_000 + n)) };
     let verifier = Verifier::new(reader, plan).unwrap();
-    verifier.test(evidence(&corpus(reader, documents), served), subject(), &decoy).unwrap()
+    verifier.test(&evidence(&corpus(reader, documents), served), subject(), &decoy).unwrap()
 }
 
 /// A reader that says the same of every n-gram.
@@ -102,7 +102,7 @@ fn constant_report(reader: &Constant, n: u32, plan: Plan, decoy: &Constant) -> R
     let mut corpus = Corpus::new(reader.context_rule());
     corpus.add(&(0..=n).collect::<Vec<_>>());
     let verifier = Verifier::new(reader, plan).unwrap();
-    verifier.test(Evidence::new(&corpus), subject(), &|_| Box::new(decoy.clone())).unwrap()
+    verifier.test(&Evidence::new(&corpus), subject(), &|_| Box::new(decoy.clone())).unwrap()
 }
 
 fn without_decoys() -> Plan {
@@ -209,7 +209,7 @@ fn decoys_that_all_have_one_key_make_the_report_invalid() {
     let reader = mark(&profile, 1);
     let verifier = Verifier::new(&reader, Plan::default()).unwrap();
     let corpus = corpus(&reader, &unmarked_text(10, 200));
-    let report = verifier.test(Evidence::new(&corpus), subject(), &|_| Box::new(mark(&profile, 5))).unwrap();
+    let report = verifier.test(&Evidence::new(&corpus), subject(), &|_| Box::new(mark(&profile, 5))).unwrap();
     assert_eq!(report.verdict, Verdict::Invalid);
 }
 
@@ -375,7 +375,7 @@ fn the_json_has_exactly_these_keys_in_this_order() {
         assert!(json["documents"].as_array().unwrap().iter().all(|found| keys(found).join(" ") == document));
         assert_eq!(
             keys(&json["plots"]).join(" "),
-            "decoy_z decoy_p decoy_weighted_p observed_z column_z column_observed_z growth"
+            "decoy_z decoy_p decoy_weighted_p decoy_weighted_z weighted_observed_z observed_z column_z column_observed_z growth"
         );
     }
 }

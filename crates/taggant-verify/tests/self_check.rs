@@ -149,7 +149,7 @@ fn a_broken_pseudorandom_function_makes_the_report_invalid() {
         let verifier = Verifier::new(&reader, plan).unwrap();
         let corpus = corpus(&reader, &text);
         let report =
-            verifier.test(evidence(&corpus, None), subject(), &|n| Box::new(open(n, fault))).unwrap();
+            verifier.test(&evidence(&corpus, None), subject(), &|n| Box::new(open(n, fault))).unwrap();
         assert_eq!(
             report.verdict == Verdict::Invalid,
             fault != Fault::None,
@@ -172,7 +172,7 @@ fn a_weighted_test_is_certified_checked_and_repeatable() {
         let plan = Plan { decoys: N_DECOYS, columns: 0, ..Plan::default() };
         let verifier = Verifier::new(&reader, plan).unwrap();
         let report = verifier
-            .test(Evidence::new(&corpus).weighted(&statistic), subject(), &|n| Box::new(decoy(scheme, n)))
+            .test(&Evidence::new(&corpus).weighted(&statistic), subject(), &|n| Box::new(decoy(scheme, n)))
             .unwrap();
         let [plain, weighted] = &report.tests[..] else { panic!("a count and a weighted test") };
         assert_eq!((plain.hypotheses, weighted.hypotheses), (2, 2));
@@ -199,7 +199,7 @@ fn items_of_another_width_are_refused() {
     let corpus = corpus(&reader, &text);
     let verifier = Verifier::new(&reader, Plan { decoys: 0, columns: 0, ..Plan::default() }).unwrap();
     let refuse = |evidence: Evidence<'_>| {
-        verifier.test(evidence, subject(), &|_| unreachable!("refused before")).unwrap_err().to_string()
+        verifier.test(&evidence, subject(), &|_| unreachable!("refused before")).unwrap_err().to_string()
     };
     let narrow = Items::new(mark(&profile(green("1/4", 2.0), 1), 1).context_rule());
     let statistic = Statistic::new(&narrow);
@@ -218,7 +218,7 @@ fn channels_with_accounts_are_no_part_of_a_weighted_test() {
     let statistic = Statistic::new(&items);
     let verifier = Verifier::new(&reader, Plan { decoys: 0, columns: 0, ..Plan::default() }).unwrap();
     let report = verifier
-        .test(Evidence::new(&corpus).weighted(&statistic), subject(), &|_| unreachable!("no decoys"))
+        .test(&Evidence::new(&corpus).weighted(&statistic), subject(), &|_| unreachable!("no decoys"))
         .unwrap();
     // Equal coefficients make the exact test again.
     let [plain, weighted] = &report.tests[..] else { panic!("one channel, two tests") };
@@ -238,7 +238,7 @@ fn a_heavy_weight_makes_no_report_invalid() {
     let plan = Plan { decoys: N_DECOYS, columns: 0, ..Plan::default() };
     let verifier = Verifier::new(&reader, plan).unwrap();
     let open = |n| -> Box<dyn Reader> { Box::new(decoy(green("1/4", 2.0), n)) };
-    let report = verifier.test(Evidence::new(&corpus).weighted(&statistic), subject(), &open).unwrap();
+    let report = verifier.test(&Evidence::new(&corpus).weighted(&statistic), subject(), &open).unwrap();
     assert_ne!(report.verdict, Verdict::Invalid, "{:?}", report.calibration);
     assert_eq!(check(&report), []);
 }
@@ -255,7 +255,7 @@ fn runs_that_share_alpha_are_counted() {
         let verifier = Verifier::new(&reader, plan).unwrap();
         let served = common::served(2, &text[..3]);
         let evidence = evidence(&corpus, Some(&served));
-        verifier.test(evidence, subject(), &|_| unreachable!("no decoys")).unwrap()
+        verifier.test(&evidence, subject(), &|_| unreachable!("no decoys")).unwrap()
     };
     let (one, twenty) = (report(1), report(20));
     assert_eq!((one.tests[0].hypotheses, twenty.tests[0].hypotheses), (2, 40));

@@ -149,7 +149,7 @@ fn a_mark_with_accounts_alone_is_refused() {
     let verifier = Verifier::new(&mark, Plan::default()).unwrap();
     let corpus = corpus(&mark, &texts().read);
     let refused =
-        verifier.test(Evidence::new(&corpus), subject(), &|_| unreachable!("refused before")).unwrap_err();
+        verifier.test(&Evidence::new(&corpus), subject(), &|_| unreachable!("refused before")).unwrap_err();
     assert!(refused.is_nothing_to_score() && refused.to_string().contains("carries accounts"), "{refused}");
 }
 
@@ -162,7 +162,7 @@ fn served_contexts_of_another_width_are_refused() {
     for (length, words) in [(1, "hold 1 tokens"), (3, "selects on the value itself"), (4, "hold 4 tokens")] {
         let set = served(length, &texts().served);
         let refused = verifier
-            .test(Evidence::new(&corpus).served(&set), subject(), &|_| unreachable!("refused before"))
+            .test(&Evidence::new(&corpus).served(&set), subject(), &|_| unreachable!("refused before"))
             .unwrap_err();
         assert!(refused.to_string().contains(words), "{refused}");
     }

@@ -176,7 +176,7 @@ fn serve(teacher: &KneserNey, mark: &Mark, key: u64, n_tokens: usize) -> Result<
 fn filtered(mark: &Mark, corpus: &Corpus, contexts: &SequenceSet) -> Result<TestResult> {
     let verifier = Verifier::new(mark, Plan { decoys: 0, columns: 0, ..Plan::default() })?;
     let subject = Subject::new("calibrate", Profile::DIALECT, "", mark.key_id());
-    let report = verifier.test(Evidence::new(corpus).served(contexts), subject, &|_| {
+    let report = verifier.test(&Evidence::new(corpus).served(contexts), subject, &|_| {
         unreachable!("no decoys were asked for")
     })?;
     report.tests.into_iter().find(|test| test.name == "count-served").context("a filtered test")

@@ -134,7 +134,7 @@ fn test(
     served.iter().for_each(|tokens| contexts.add_windows(tokens));
     let decoy = |n| profile.open_decoy(opened.key_id, n);
     let evidence = Evidence::new(&corpus).served(&contexts);
-    let report = verifier.test(evidence, mark::subject(profile, opened), &decoy)?;
+    let report = verifier.test(&evidence, mark::subject(profile, opened), &decoy)?;
     Ok(Tested { report, gamma: verifier.law().mean() })
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Status> {
         evidence = evidence.weighted(&statistic);
     }
     let decoy = |n| profile.open_decoy(opened.key_id, n);
-    let mut report = verifier.test(evidence, mark::subject(&profile, &opened), &decoy)?;
+    let mut report = verifier.test(&evidence, mark::subject(&profile, &opened), &decoy)?;
     report.cautions.extend(cautions);
     if let Some(mut results) = results {
         results.extend(located(&verifier, waiting));

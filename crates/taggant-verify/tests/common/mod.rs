@@ -73,7 +73,7 @@ pub(crate) fn report(
     let plan = Plan { decoys: 0, columns: 0, ..Plan::default() };
     let verifier = Verifier::new(reader, plan).unwrap();
     let corpus = corpus(reader, documents);
-    verifier.test(evidence(&corpus, served), subject(), &|_| unreachable!("no decoys")).unwrap()
+    verifier.test(&evidence(&corpus, served), subject(), &|_| unreachable!("no decoys")).unwrap()
 }
 
 /// A text, with a filter if there is one.

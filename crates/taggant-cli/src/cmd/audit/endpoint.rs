@@ -103,24 +103,26 @@ fn endpoint(args: &EndpointArgs, url: &str) -> Result<Endpoint> {
 }
 
 fn sampling(args: &EndpointArgs) -> Sampling {
-    let mut sampling = Sampling::default();
-    sampling.max_tokens = args.max_tokens;
-    sampling.temperature = args.temperature;
-    sampling.top_p = args.top_p;
-    sampling.seed = args.sampling_seed;
-    sampling.top_logprobs = args.top_logprobs;
-    sampling
+    Sampling {
+        max_tokens: args.max_tokens,
+        temperature: args.temperature,
+        top_p: args.top_p,
+        seed: args.sampling_seed,
+        top_logprobs: args.top_logprobs,
+        ..Sampling::default()
+    }
 }
 
 fn limits(args: &EndpointArgs) -> Limits {
-    let mut limits = Limits::default();
-    limits.concurrency = args.concurrency;
-    limits.requests_per_minute = args.requests_per_minute;
-    limits.budget_tokens = args.budget_tokens;
-    limits.budget_queries = args.budget_queries;
-    limits.retries = args.retries;
-    limits.timeout = Duration::from_secs(args.timeout);
-    limits
+    Limits {
+        concurrency: args.concurrency,
+        requests_per_minute: args.requests_per_minute,
+        budget_tokens: args.budget_tokens,
+        budget_queries: args.budget_queries,
+        retries: args.retries,
+        timeout: Duration::from_secs(args.timeout),
+        ..Limits::default()
+    }
 }
 
 /// The prompts, as rows with a field `prompt`.
