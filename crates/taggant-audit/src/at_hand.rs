@@ -47,7 +47,7 @@ impl AtHand {
             StatisticName::Score => [text, reference],
             StatisticName::OpenArgmax | StatisticName::OpenMass => [log_probs, all],
             StatisticName::OpenPaired => [log_probs, reference],
-            _ => [(false, "weights, which no audit reads"), all],
+            _ => [(false, "weights"), all],
         };
         let of_filter = match name.filter() {
             Filter::Served => (self.served, "a log of what was served"),

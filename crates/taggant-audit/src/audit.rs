@@ -35,6 +35,8 @@ pub struct Materials {
     pub served: Option<Vec<Vec<TokenId>>>,
     /// What the same teacher wrote unmarked.
     pub familiar: Option<Vec<Vec<TokenId>>>,
+    /// Prompts of the audit that are beside those of passages: of answers that never came, or were not waited for.
+    pub prompts: Vec<Vec<TokenId>>,
     /// Models that centre the score.
     pub references: Vec<Box<dyn ReferenceModel>>,
     /// Models that are known to be innocent: a name and what each wrote.
@@ -47,6 +49,22 @@ pub struct Materials {
     pub inputs: Vec<InputDigest>,
     /// Whether asking went on until evidence was seen.
     pub stopped_by_scores: bool,
+}
+
+impl Materials {
+    /// The contexts of `width` tokens that occur in any prompt of the audit: they count in no passage.
+    ///
+    /// A stop that depends on scores is sound only if this set is what it is at the end: see [`Watch`](crate::Watch).
+    #[must_use]
+    pub fn contexts_of_prompts(&self, width: usize) -> SequenceSet {
+        let mut contexts = SequenceSet::new(width);
+        self.prompts.iter().for_each(|prompt| contexts.add_windows(prompt));
+        // A control is asked with prompts of its own, and copies from them as well.
+        let of_controls = self.controls.iter().flat_map(|(_, passages)| passages);
+        let prompts = self.suspect.iter().chain(of_controls).filter_map(|passage| passage.prompt.as_ref());
+        prompts.for_each(|prompt| contexts.add_windows(prompt));
+        contexts
+    }
 }
 
 /// The order in which tests are taken to decide where no plan and no flag names one: the first that is made.
@@ -163,23 +181,13 @@ impl<'a> Study<'a> {
             documents.iter().for_each(|tokens| contexts.add_windows(tokens));
             contexts
         };
-        let mut excluded = SequenceSet::new(width);
-        let mut prompts = PromptCounts::default();
-        for passage in &materials.suspect {
-            match &passage.prompt {
-                Some(prompt) => {
-                    prompts.prompts += 1;
-                    excluded.add_windows(prompt);
-                }
-                None => prompts.without += 1,
-            }
-        }
-        prompts.contexts = excluded.len() as u64;
-        // A control is asked with prompts of its own, and copies from them as well.
-        let of_controls = materials.controls.iter().flat_map(|(_, passages)| passages);
-        of_controls
-            .filter_map(|passage| passage.prompt.as_ref())
-            .for_each(|prompt| excluded.add_windows(prompt));
+        let excluded = materials.contexts_of_prompts(width);
+        let without = materials.suspect.iter().filter(|passage| passage.prompt.is_none()).count();
+        let prompts = PromptCounts {
+            prompts: (materials.suspect.len() - without) as u64,
+            without: without as u64,
+            contexts: excluded.len() as u64,
+        };
         Ok(Self {
             reader,
             materials,

@@ -23,7 +23,9 @@ pub struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Nothing read yet; contexts in `excluded`, those of every prompt that will be asked, count nowhere.
+    /// Nothing read yet; contexts in `excluded` count nowhere. They must be those of the audit that follows, which has
+    /// them from [`Materials::contexts_of_prompts`](crate::Materials::contexts_of_prompts): every prompt that may be asked
+    /// is among [`Materials::prompts`](crate::Materials) before the first answer, or the stop would choose what counts.
     #[must_use]
     pub fn new(reader: &'a dyn Reader, plan: &Plan, excluded: &'a SequenceSet) -> Self {
         let channels = reader.channels();

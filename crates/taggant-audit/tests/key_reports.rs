@@ -107,7 +107,7 @@ fn a_test_says_what_it_lacks() {
         (nothing, TestName::COUNT.under(Filter::Familiar), Some("familiar text")),
         (nothing, TestName::OPEN_PAIRED, Some("log-probs of the suspect")),
         (AtHand { log_probs: true, ..nothing }, TestName::OPEN_PAIRED, Some("a reference")),
-        (nothing, TestName::WEIGHTED, Some("weights, which no audit reads")),
+        (nothing, TestName::WEIGHTED, Some("weights")),
     ] {
         assert_eq!(at_hand.lacks(name), expected, "{at_hand:?} {name}");
     }

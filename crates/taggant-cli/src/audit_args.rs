@@ -49,7 +49,7 @@ pub(crate) struct AuditPlanArgs {
     #[command(flatten)]
     pub(crate) test: AuditTestArgs,
     #[command(flatten)]
-    pub(crate) budget: BudgetArgs,
+    pub(crate) ask: AskArgs,
     /// Where and when the commitments were published, in your words. Nothing checks it; without it the report says so.
     #[arg(long, value_name = "TEXT")]
     pub(crate) published: Option<String>,
@@ -66,7 +66,7 @@ pub(crate) struct AuditPlanArgs {
 #[derive(Args, Debug)]
 pub(crate) struct AuditRunArgs {
     /// What the suspect wrote, or read (see --origin): files, folders or patterns. Repeatable.
-    #[arg(long, value_name = "INPUT", required_unless_present = "endpoint", conflicts_with = "endpoint")]
+    #[arg(long, value_name = "INPUT", required_unless_present_any = ["endpoint", "plan"], conflicts_with = "endpoint")]
     pub(crate) suspect: Vec<String>,
     /// The plan that was fixed before looking, as `audit plan` writes it. Its terms stand in for flags that are not given; a
     /// flag or a file that differs from it is refused, and nothing is tested.
@@ -81,7 +81,9 @@ pub(crate) struct AuditRunArgs {
     #[command(flatten)]
     pub(crate) test: AuditTestArgs,
     #[command(flatten)]
-    pub(crate) endpoint: EndpointArgs,
+    pub(crate) ask: AskArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// Says the verdict in the exit status: 1 evidence, 4 inconclusive, 5 invalid.
     #[arg(long)]
     pub(crate) exit_code: bool,
@@ -189,17 +191,6 @@ pub(crate) struct AuditTestArgs {
     pub(crate) cohort_level: Option<f64>,
 }
 
-/// What may be asked of the suspect.
-#[derive(Args, Debug)]
-pub(crate) struct BudgetArgs {
-    /// The most tokens of answers.
-    #[arg(long, value_name = "N")]
-    pub(crate) budget_tokens: Option<NonZeroU64>,
-    /// The most answers.
-    #[arg(long, value_name = "N")]
-    pub(crate) budget_queries: Option<NonZeroU64>,
-}
-
 /// Where the tokens of --suspect came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OriginArg {
@@ -230,6 +221,8 @@ pub(crate) enum ToComeArg {
     Reference,
     /// What innocent models will have written.
     Control,
+    /// What the suspect will be asked.
+    Prompts,
 }
 
 impl From<ToComeArg> for Role {
@@ -238,6 +231,7 @@ impl From<ToComeArg> for Role {
             ToComeArg::Suspect => Self::Suspect,
             ToComeArg::Reference => Self::Reference,
             ToComeArg::Control => Self::Control,
+            ToComeArg::Prompts => Self::Prompts,
         }
     }
 }
@@ -246,30 +240,25 @@ fn test_name(text: &str) -> Result<TestName, String> {
     text.parse().map_err(|error: taggant_verify::Error| error.to_string())
 }
 
-/// A live suspect behind an OpenAI-compatible server.
+/// What is asked of a live suspect: what a plan fixes.
 #[derive(Args, Debug)]
-pub(crate) struct EndpointArgs {
-    /// Asks a live model: the base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1. Needs --tokenizer.
-    #[arg(long, value_name = "URL", requires_all = ["model", "prompts", "log", "tokenizer"], conflicts_with = "plan")]
+pub(crate) struct AskArgs {
+    /// Asks a live model: the base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1. Needs --model,
+    /// --prompts and --tokenizer.
+    #[arg(long, value_name = "URL", conflicts_with = "suspect")]
     pub(crate) endpoint: Option<String>,
     /// The model's name there.
-    #[arg(long, value_name = "NAME", requires = "endpoint")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
     /// What to ask: rows with `prompt`. Repeatable.
-    #[arg(long, value_name = "INPUT", requires = "endpoint")]
+    #[arg(long, value_name = "INPUT")]
     pub(crate) prompts: Vec<String>,
-    /// Where every answer is kept as it came. Run again with the same log, what was answered is not asked again.
-    #[arg(long, value_name = "FILE", requires = "endpoint")]
-    pub(crate) log: Option<PathBuf>,
-    /// Where the server's key is: an environment variable.
-    #[arg(long, value_name = "env:NAME", requires = "endpoint")]
-    pub(crate) endpoint_key: Option<String>,
-    /// Which of the server's interfaces is asked.
-    #[arg(long, value_enum, default_value_t = ApiArg::Chat)]
-    pub(crate) api: ApiArg,
-    /// The longest answer, in the server's tokens.
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    pub(crate) max_tokens: u64,
+    /// Which of the server's interfaces is asked [default: chat].
+    #[arg(long, value_enum)]
+    pub(crate) api: Option<ApiArg>,
+    /// The longest answer, in the server's tokens [default: 300].
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u64>,
     /// The temperature; without it the server's own.
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f64>,
@@ -282,32 +271,62 @@ pub(crate) struct EndpointArgs {
     /// Asks for so many log-probs at each token.
     #[arg(long, value_name = "N")]
     pub(crate) top_logprobs: Option<u8>,
+    /// At most so many tokens of answers, as the server counts them, over all runs with one log; of answers in files, as the
+    /// mark's tokenizer does.
+    #[arg(long, value_name = "N")]
+    pub(crate) budget_tokens: Option<NonZeroU64>,
+    /// At most so many answers.
+    #[arg(long, value_name = "N")]
+    pub(crate) budget_queries: Option<NonZeroU64>,
+    /// Ends as soon as the evidence suffices. Then p is the bound of an e-value, and tests for which none holds are left out.
+    #[arg(long)]
+    pub(crate) stop_early: bool,
+}
+
+/// How a live suspect is reached: what a plan leaves open.
+#[derive(Args, Debug)]
+pub(crate) struct ServerArgs {
+    /// Where every answer of a live suspect is kept as it came. Run again with the same log, what was answered is not asked
+    /// again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// Writes the answers of a live suspect as rows of jsonl too: for a reference to read, or another test.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answers: Option<PathBuf>,
+    /// Where the server's key is: an environment variable.
+    #[arg(long, value_name = "env:NAME")]
+    pub(crate) endpoint_key: Option<String>,
+    /// The field that says how long an answer may be: max-completion-tokens for models that refuse the usual one.
+    #[arg(long, value_enum, default_value_t = LimitFieldArg::MaxTokens)]
+    pub(crate) limit_field: LimitFieldArg,
     /// Questions under way at once.
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub(crate) concurrency: usize,
     /// At most so many requests in a minute.
     #[arg(long, value_name = "N")]
     pub(crate) requests_per_minute: Option<u32>,
-    /// At most so many tokens of answers, over all runs with this log.
-    #[arg(long, value_name = "N")]
-    pub(crate) budget_tokens: Option<u64>,
-    /// At most so many questions.
-    #[arg(long, value_name = "N")]
-    pub(crate) budget_queries: Option<u64>,
     /// How often a question is asked again when the server fails.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) retries: u32,
     /// Seconds to wait for an answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub(crate) timeout: u64,
-    /// Ends as soon as the evidence suffices. Then p is the bound of an e-value, and tests for which none holds are left out.
-    #[arg(long, requires = "endpoint")]
-    pub(crate) stop_early: bool,
+}
+
+/// A field of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LimitFieldArg {
+    /// `max_tokens`.
+    MaxTokens,
+    /// `max_completion_tokens`.
+    MaxCompletionTokens,
 }
 
 /// An interface of an OpenAI-compatible server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ApiArg {
+    /// `/chat/completions`: each prompt is a user's message.
     Chat,
+    /// `/completions`: the model goes on where the prompt ends.
     Completions,
 }

@@ -52,7 +52,8 @@ pub(crate) fn write_new(path: &Path, text: &str) -> Result<()> {
     put(path, text, Overwrite::Never)
 }
 
-fn check_place(file: &Path) -> Result<()> {
+/// Checks, before any work is done, that a file can be made.
+pub(crate) fn check_place(file: &Path) -> Result<()> {
     let folder = folder_of(file);
     if !folder.is_dir() {
         bail!("cannot write {}: there is no folder {}", file.display(), folder.display());

@@ -133,13 +133,18 @@ impl Differences {
                 |endpoint: Option<&Endpoint>| endpoint.map_or("none".into(), |endpoint| endpoint.url.clone());
             return self.value("endpoint", &url(planned), &url(found), String::clone);
         };
-        let Endpoint { url, model, max_tokens, temperature, top_p } = planned;
+        let Endpoint { url, model, api, max_tokens, temperature, top_p, seed, top_logprobs } = planned;
         let default = |x: &Option<f64>| or("the server's default", x, number);
         self.value("endpoint.url", url, &found.url, String::clone);
         self.value("endpoint.model", model, &found.model, String::clone);
+        self.value("endpoint.api", api, &found.api, ToString::to_string);
         self.value("endpoint.max_tokens", max_tokens, &found.max_tokens, u64::to_string);
         self.value("endpoint.temperature", temperature, &found.temperature, default);
         self.value("endpoint.top_p", top_p, &found.top_p, default);
+        self.value("endpoint.seed", seed, &found.seed, |seed| or("none", seed, u64::to_string));
+        self.value("endpoint.top_logprobs", top_logprobs, &found.top_logprobs, |top| {
+            or("none", top, u8::to_string)
+        });
     }
 
     fn reading(&mut self, planned: &Reading, found: &Reading) {

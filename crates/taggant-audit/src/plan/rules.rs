@@ -107,6 +107,16 @@ fn together(terms: &Terms) -> Result<(), Error> {
             return contradiction(format!("files of the role {word} are given or to come, found both"));
         }
     }
+    if terms.endpoint.is_some() && !terms.to_come.contains(&Role::Suspect) {
+        return contradiction(
+            "a live suspect has not answered yet, and files of the role suspect are not to come".into(),
+        );
+    }
+    if terms.sequential && terms.endpoint.is_none() {
+        return contradiction(
+            "only what asks a live suspect can stop early, and there is no endpoint".into(),
+        );
+    }
     if !terms.to_come.contains(&Role::Suspect) && !has_files(Role::Suspect) {
         return contradiction("a file of the role suspect must be given or to come, found neither".into());
     }
@@ -193,6 +203,7 @@ fn endpoint(endpoint: &Endpoint) -> Result<(), Error> {
     }
     line("endpoint.model", &endpoint.model)?;
     whole("endpoint.max_tokens", endpoint.max_tokens, 1)?;
+    whole("endpoint.seed", endpoint.seed.unwrap_or(0), 0)?;
     let temperature = endpoint.temperature.unwrap_or(1.0);
     number("endpoint.temperature", temperature, "a finite number of at least 0", |x| {
         x >= 0.0 && x.is_finite()

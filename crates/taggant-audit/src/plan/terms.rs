@@ -9,6 +9,7 @@ use taggant_verify::audit_result::{Origin, ReferenceKind};
 
 use crate::digest::Digest;
 use crate::document::present;
+use crate::endpoint::Api;
 use crate::plan::file::{PlannedFile, Role};
 use crate::plan::reading::Reading;
 use crate::plan::statistic;
@@ -131,6 +132,8 @@ pub struct Endpoint {
     pub url: String,
     /// The name of the model there.
     pub model: String,
+    /// Which of the server's calls is used.
+    pub api: Api,
     /// The longest answer, in tokens.
     pub max_tokens: u64,
     /// The temperature, at least 0; null for the server's default.
@@ -139,6 +142,12 @@ pub struct Endpoint {
     /// The nucleus, above 0 and at most 1; null for the server's default.
     #[serde(deserialize_with = "present")]
     pub top_p: Option<f64>,
+    /// The seed that the first question is sent with, one more for each later one; null for none.
+    #[serde(deserialize_with = "present")]
+    pub seed: Option<u64>,
+    /// How many log-probs are asked for at each token; null for none.
+    #[serde(deserialize_with = "present")]
+    pub top_logprobs: Option<u8>,
 }
 
 impl Terms {

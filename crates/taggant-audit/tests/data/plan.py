@@ -52,9 +52,12 @@ PLAN = {
     "endpoint": {
         "url": "https://example.org/v1",
         "model": "m\u00fcller-7b",
+        "api": "chat",
         "max_tokens": 300,
         "temperature": "0.7",
         "top_p": 1,
+        "seed": 7,
+        "top_logprobs": None,
     },
     "cohort_level": "0.01",
     "reading": {

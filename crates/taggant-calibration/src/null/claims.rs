@@ -39,7 +39,7 @@ impl Claims {
         let product = (smallest + (n as f64).ln()).exp();
         self.add(
             &format!("{of}: the smallest p times their number, {n}"),
-            &format!("{product:.2}"),
+            &if product < 0.01 { format!("{product:.1e}") } else { format!("{product:.2}") },
             &format!("at least {LEAST_SMALLEST:.0e}"),
             product >= LEAST_SMALLEST,
         );

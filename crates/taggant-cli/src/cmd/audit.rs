@@ -1,5 +1,6 @@
 //! `taggant audit`: was this model trained on our output?
 
+mod asked;
 mod cohort_list;
 mod cohorts;
 mod endpoint;

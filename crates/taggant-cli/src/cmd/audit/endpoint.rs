@@ -1,55 +1,60 @@
 //! A live suspect: asked within budgets, its answers kept, and read as passages.
 
+use std::fmt::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
 use taggant::reader::Reader;
-use taggant_audit::endpoint::{
-    Answer, Api, ApiKey, End, Endpoint, Limits, Question, Sampling, TokenLogProb, ask,
-};
-use taggant_audit::{Passage, Watch};
+use taggant_audit::endpoint::{Answer, End, Question, TokenLogProb, ask};
+use taggant_audit::plan::{self, PlannedFile, Role};
+use taggant_audit::{Materials, Passage, Watch};
 use taggant_corpus::{Alignment, Options, SuspectToken, Tokenizer};
-use taggant_verify::{Plan, SequenceSet};
+use taggant_verify::Plan;
 
-use crate::audit_args::{ApiArg, EndpointArgs};
-use crate::input;
+use super::asked::{Asked, server};
+use super::files;
+use crate::audit_args::AuditRunArgs;
+use crate::{failure, input, output};
 
-/// What a live suspect answered.
-pub(crate) struct Answers {
-    pub(crate) passages: Vec<Passage>,
-    /// Whether asking was to end at evidence.
-    pub(crate) stopped_by_scores: bool,
-    pub(crate) cautions: Vec<String>,
+/// What is asked, and how its answers are read.
+pub(crate) struct Ask<'a> {
+    pub(crate) live: &'a plan::Endpoint,
+    pub(crate) asked: &'a Asked,
+    pub(crate) args: &'a AuditRunArgs,
+    pub(crate) options: &'a Options,
+    pub(crate) plan: &'a Plan,
 }
 
-/// Asks every prompt, or until a budget is spent or the evidence suffices.
+/// Asks every prompt, or until a budget is spent or the evidence suffices, and adds what was asked and answered to the
+/// materials. Gives the log, as a file of the audit.
 pub(crate) fn answers(
-    args: &EndpointArgs,
-    options: &Options,
+    ask_for: &Ask<'_>,
     reader: &dyn Reader,
-    plan: &Plan,
-) -> Result<Answers> {
-    let url = args.endpoint.as_deref().context("an audit of a live model needs --endpoint")?;
-    let log: &PathBuf =
-        args.log.as_ref().context("a live suspect needs --log FILE, where its answers are kept")?;
+    materials: &mut Materials,
+    cautions: &mut Vec<String>,
+) -> Result<PlannedFile> {
+    let Ask { live, asked, args, options, plan } = *ask_for;
+    let log = args.server.log.as_ref();
+    let log = log.context("a live suspect needs --log FILE, where its answers are kept")?;
     let tokenizer = options.tokenizer.as_ref().context("answers are text: they need --tokenizer")?;
-    let questions = questions(&args.prompts, options)?;
-    let endpoint = endpoint(args, url)?;
-    let alignment = args.top_logprobs.map(|_| Alignment::new(tokenizer)).transpose()?;
+    let questions = questions(&args.ask.prompts, options)?;
+    let server = server(live, &args.server)?;
+    let alignment = live.top_logprobs.map(|_| Alignment::new(tokenizer)).transpose()?;
 
-    // Every prompt that will be asked is known before the first answer.
-    let mut excluded = SequenceSet::new(reader.context_rule().width.len());
-    for question in &questions {
-        excluded.add_windows(&tokenizer.encode(&question.prompt, &question.id)?);
-    }
+    // Every prompt that may be asked is known before the first answer.
+    let prompts = questions.iter().map(|it| tokenizer.encode(&it.prompt, &it.id));
+    materials.prompts = prompts.collect::<Result<_, _>>()?;
+    let excluded = materials.contexts_of_prompts(reader.context_rule().width.len());
     let mut watch = Watch::new(reader, plan, &excluded);
-    let mut passages = Vec::new();
+    let (mut passages, mut rows) = (Vec::new(), String::new());
     let mut failed = None;
     let mut on_answer = |answer: &Answer| match passage(answer, tokenizer, alignment.as_ref()) {
         Ok(passage) => {
-            let suffices = args.stop_early && watch.add(&passage);
+            let row = json!({ "id": answer.question, "prompt": answer.prompt, "text": answer.text });
+            // Writing to a string cannot fail.
+            let _ = writeln!(rows, "{row}");
+            let suffices = asked.stop_early && watch.add(&passage);
             passages.push(passage);
             if suffices { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
@@ -58,9 +63,9 @@ pub(crate) fn answers(
             ControlFlow::Break(())
         }
     };
-    let mut on_note = |note: &_| eprintln!("taggant: {note}");
-    let summary =
-        ask(&endpoint, &questions, &sampling(args), &limits(args), log, &mut on_answer, &mut on_note)?;
+    let mut on_note = |note: &_| failure::tell(&format!("{note}"));
+    let (sampling, limits) = (Asked::sampling(live, &args.server), asked.limits(&args.server));
+    let summary = ask(&server, &questions, &sampling, &limits, log, &mut on_answer, &mut on_note)?;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -70,11 +75,10 @@ pub(crate) fn answers(
         End::QueryBudget => "the budget of queries is spent",
         _ => "all prompts were asked",
     };
-    eprintln!(
-        "taggant: {} answers, {} tokens charged, {} requests; {end}",
+    failure::tell(&format!(
+        "{} answers, {} tokens charged, {} requests; {end}",
         summary.delivered, summary.tokens, summary.requests
-    );
-    let mut cautions = Vec::new();
+    ));
     if !summary.failed.is_empty() {
         cautions.push(format!(
             "{} of {} questions had no answer in the end ({}); run again with the same --log to ask them again",
@@ -83,50 +87,23 @@ pub(crate) fn answers(
             summary.last_failure.as_deref().unwrap_or("see the log")
         ));
     }
-    ensure!(!passages.is_empty(), "the endpoint gave no answer");
-    Ok(Answers { passages, stopped_by_scores: args.stop_early, cautions })
-}
-
-fn endpoint(args: &EndpointArgs, url: &str) -> Result<Endpoint> {
-    let model = args.model.as_deref().context("--endpoint needs --model NAME")?;
-    let api = match args.api {
-        ApiArg::Chat => Api::Chat,
-        ApiArg::Completions => Api::Completions,
-    };
-    let endpoint = Endpoint::new(url, model, api)?;
-    let Some(place) = &args.endpoint_key else { return Ok(endpoint) };
-    let Some(name) = place.strip_prefix("env:") else {
-        bail!("--endpoint-key env:NAME names an environment variable; a key is never an argument")
-    };
-    let key = std::env::var(name).with_context(|| format!("cannot read environment variable {name}"))?;
-    Ok(endpoint.with_key(ApiKey::new(key)?)?)
-}
-
-fn sampling(args: &EndpointArgs) -> Sampling {
-    Sampling {
-        max_tokens: args.max_tokens,
-        temperature: args.temperature,
-        top_p: args.top_p,
-        seed: args.sampling_seed,
-        top_logprobs: args.top_logprobs,
-        ..Sampling::default()
+    ensure!(!passages.is_empty(), "the endpoint gave no answer; {end}");
+    if live.top_logprobs.is_some() && passages.iter().all(|passage| passage.log_probs.is_none()) {
+        cautions.push(
+            "the endpoint was asked for log-probs and gave none: nothing but its text is tested".into(),
+        );
     }
-}
-
-fn limits(args: &EndpointArgs) -> Limits {
-    Limits {
-        concurrency: args.concurrency,
-        requests_per_minute: args.requests_per_minute,
-        budget_tokens: args.budget_tokens,
-        budget_queries: args.budget_queries,
-        retries: args.retries,
-        timeout: Duration::from_secs(args.timeout),
-        ..Limits::default()
+    if let Some(path) = &args.server.answers {
+        output::write(path, &rows)?;
     }
+    materials.suspect = passages;
+    materials.stopped_by_scores = asked.stop_early;
+    let name = log.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    files::read(Role::Suspect, &log.display().to_string(), &name)
 }
 
 /// The prompts, as rows with a field `prompt`.
-fn questions(inputs: &[String], options: &Options) -> Result<Vec<Question>> {
+pub(crate) fn questions(inputs: &[String], options: &Options) -> Result<Vec<Question>> {
     ensure!(!inputs.is_empty(), "--endpoint needs --prompts INPUT, rows with a field `prompt`");
     let mut options = options.clone();
     options.fields.text.clone_from(&options.fields.prompt);

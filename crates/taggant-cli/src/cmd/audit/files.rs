@@ -13,6 +13,7 @@ use crate::audit_args::{AuditMarkArgs, MaterialArgs};
 /// Every file that the flags and the cohorts name, by role, cohort and name.
 pub(crate) fn find(
     suspect: &[String],
+    prompts: &[String],
     materials: &MaterialArgs,
     mark: &AuditMarkArgs,
     keys: &AuditKeys,
@@ -31,6 +32,7 @@ pub(crate) fn find(
         Ok(())
     };
     add(Role::Suspect, suspect, None)?;
+    add(Role::Prompts, prompts, None)?;
     add(Role::Served, &materials.served, None)?;
     for (name, served) in keys.keys.iter().filter_map(|key| key.cohort.as_ref()) {
         add(Role::Served, served, Some(name))?;
@@ -42,10 +44,7 @@ pub(crate) fn find(
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         files.push(read(Role::Cohorts, &path.display().to_string(), &name)?);
     }
-    files.sort_by(|a, b| {
-        let place = |file: &PlannedFile| (file.role, file.cohort.clone(), file.name.clone(), file.sha256);
-        place(a).cmp(&place(b))
-    });
+    files.sort_by_key(|file| (file.role, file.cohort.clone(), file.name.clone(), file.sha256));
     Ok(files)
 }
 
@@ -68,7 +67,7 @@ pub(crate) fn short_name(input: &str) -> String {
     name.map_or_else(|| input.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn read(role: Role, path: &str, name: &str) -> Result<PlannedFile> {
+pub(crate) fn read(role: Role, path: &str, name: &str) -> Result<PlannedFile> {
     if path == "-" {
         bail!("an audit is bound to its files by their digests; name a file instead of -");
     }

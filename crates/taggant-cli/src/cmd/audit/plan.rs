@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use anyhow::{Context, Result, anyhow, bail};
-use taggant_audit::plan::{Budget, Role};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use taggant_audit::plan::Role;
 use taggant_audit::{AtHand, AuditPlan};
 use taggant_verify::TestName;
 use taggant_verify::audit_result::Origin;
 
-use super::files;
+use super::asked::Asked;
 use super::inputs::Inputs;
 use super::keys::{AuditKey, AuditKeys};
 use super::settings::{AuditReading, Settings};
 use super::terms::Fixed;
+use super::{endpoint, files};
 use crate::audit_args::AuditPlanArgs;
 use crate::failure::{self, Status};
 use crate::output;
@@ -26,8 +27,13 @@ pub(crate) fn run(args: &AuditPlanArgs) -> Result<Status> {
     if let Some((cohorts, level)) = keys.cohorts.as_ref().zip(settings.cohort_level) {
         cohorts.check_level(level).context("--cohort-level")?;
     }
-    let to_come: BTreeSet<Role> = args.to_come.iter().map(|role| (*role).into()).collect();
-    let files = files::find(&args.suspect, &args.materials, &args.mark, &keys)?;
+    let asked = Asked::new(&args.ask, None, !args.suspect.is_empty())?;
+    let mut to_come: BTreeSet<Role> = args.to_come.iter().map(|role| (*role).into()).collect();
+    if asked.endpoint.is_some() {
+        // Whoever is to be asked has not answered yet.
+        to_come.insert(Role::Suspect);
+    }
+    let files = files::find(&args.suspect, &args.ask.prompts, &args.materials, &args.mark, &keys)?;
 
     // A file that cannot be read as what it is for makes a plan that cannot be run.
     let mut inputs = Inputs::new(&reading);
@@ -39,15 +45,20 @@ pub(crate) fn run(args: &AuditPlanArgs) -> Result<Status> {
     }
     inputs.documents(Role::Familiar, &args.materials.familiar)?;
     inputs.controls(&args.materials.control)?;
+    if asked.endpoint.is_some() && !to_come.contains(&Role::Prompts) {
+        endpoint::questions(&args.ask.prompts, &reading.options)?;
+    }
 
+    args.test.statistic.map_or(Ok(()), |name| asked.check_stop(name))?;
     let is_to_come = to_come.contains(&Role::Suspect);
     let at_hand = AtHand {
         origin: settings.origin,
-        served: !args.materials.served.is_empty() || keys.has_own_logs(),
+        // A stop that the scores decide leaves the counts alone, and of these the exact ones.
+        served: !asked.stop_early && (!args.materials.served.is_empty() || keys.has_own_logs()),
         familiar: !args.materials.familiar.is_empty(),
-        reference: !references.is_empty() || to_come.contains(&Role::Reference),
+        reference: !asked.stop_early && (!references.is_empty() || to_come.contains(&Role::Reference)),
         log_probs: match (is_to_come, args.test.statistic) {
-            (true, Some(name)) => name.is_open(),
+            (true, Some(name)) => name.is_open() && !asked.stop_early,
             // What a suspect only read is tested through its log-probs or not at all.
             (true, None) => settings.origin != Origin::Suspect,
             (false, _) => suspect.iter().any(|passage| passage.log_probs.is_some()),
@@ -60,10 +71,7 @@ pub(crate) fn run(args: &AuditPlanArgs) -> Result<Status> {
         statistic: statistic(args.test.statistic, at_hand)?,
         reading: &reading,
         references: references.into_iter().map(|it| it.planned).collect(),
-        budget: Budget {
-            tokens: args.budget.budget_tokens.map(Into::into),
-            queries: args.budget.budget_queries.map(Into::into),
-        },
+        asked: &asked,
         files,
         to_come,
     };
@@ -79,6 +87,10 @@ pub(crate) fn run(args: &AuditPlanArgs) -> Result<Status> {
 
 /// Refuses a test that what is at hand does not make.
 pub(crate) fn check_made(name: TestName, at_hand: AtHand) -> Result<()> {
+    ensure!(
+        name != TestName::WEIGHTED,
+        "weighted is a test of text alone (`taggant verify`); no audit reads weights"
+    );
     match at_hand.lacks(name) {
         Some(what) => bail!("{name} needs {what}, found none"),
         None => Ok(()),

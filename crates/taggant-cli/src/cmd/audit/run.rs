@@ -1,24 +1,25 @@
 //! `taggant audit run`: what was gathered of a suspect, tested.
 
-use std::collections::BTreeSet;
-
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use taggant::reader::Reader;
-use taggant_audit::plan::{PlannedFile, PlannedReference, Role, Terms};
+use taggant_audit::plan::{Budget, PlannedFile, PlannedReference, Role, Terms};
 use taggant_audit::{AtHand, AuditPlan, Materials};
 
+use super::asked::Asked;
+use super::endpoint::{self, Ask};
 use super::inputs::{Inputs, ReferenceText};
 use super::keys::AuditKeys;
 use super::plan::check_made;
 use super::settings::{AuditReading, Settings};
 use super::terms::{self, Fixed};
-use super::{cohorts, endpoint, files};
+use super::{cohorts, files};
 use crate::audit_args::AuditRunArgs;
 use crate::failure::Status;
 use crate::output;
 
 pub(crate) fn run(args: &AuditRunArgs) -> Result<Status> {
     output::check_files(&args.output)?;
+    args.server.answers.iter().try_for_each(|path| output::check_place(path))?;
     let plan = args.plan.as_deref().map(terms::read).transpose()?;
     let planned = plan.as_ref().map(AuditPlan::terms);
     let keys = AuditKeys::read(&args.mark, !args.materials.served.is_empty())?;
@@ -28,8 +29,13 @@ pub(crate) fn run(args: &AuditRunArgs) -> Result<Status> {
     if let Some((cohorts, level)) = level {
         cohorts.check_level(level).context("--cohort-level")?;
     }
-    let files = files::find(&args.suspect, &args.materials, &args.mark, &keys)?;
-    let run = Run { keys: &keys, settings: &settings, reading: &reading, files: &files };
+    let asked = Asked::new(&args.ask, planned, !args.suspect.is_empty())?;
+    ensure!(
+        plan.is_some() || asked.endpoint.is_some() || asked.budget == Budget::default(),
+        "a budget bounds what a live suspect is asked, or is fixed by a plan: it needs --endpoint or --plan"
+    );
+    let mut files = files::find(&args.suspect, &args.ask.prompts, &args.materials, &args.mark, &keys)?;
+    let run = Run { keys: &keys, settings: &settings, reading: &reading, asked: &asked, files: &files };
     if let (Some(path), Some(plan)) = (&args.plan, &plan) {
         // Files that hold what was planned are references as planned; the others are named by what they hold.
         let references = plan.terms().references.clone();
@@ -40,13 +46,7 @@ pub(crate) fn run(args: &AuditRunArgs) -> Result<Status> {
     let references = inputs.references(&args.materials.reference)?;
     let mut materials = Materials::default();
     let width = keys.main().opened.reader.context_rule().width.len();
-    if args.endpoint.endpoint.is_some() {
-        let answers =
-            endpoint::answers(&args.endpoint, &reading.options, &keys.main().opened.reader, &settings.plan)?;
-        materials.suspect = answers.passages;
-        materials.stopped_by_scores = answers.stopped_by_scores;
-        inputs.cautions.extend(answers.cautions);
-    } else {
+    if asked.endpoint.is_none() {
         materials.suspect = inputs.suspect(&args.suspect)?;
     }
     if let (Some(path), Some(plan)) = (&args.plan, &plan) {
@@ -56,17 +56,28 @@ pub(crate) fn run(args: &AuditRunArgs) -> Result<Status> {
         deviations.extend(plan.beyond_budget(tokens, materials.suspect.len() as u64));
         terms::refuse(path, &deviations)?;
     }
-    materials.origin = Some(settings.origin);
-    if let Some((name, _)) = settings.decides {
+    materials.controls = inputs.controls(&args.materials.control)?;
+    let check_named = |log_probs: bool| {
+        let Some((name, _)) = settings.decides else { return Ok(()) };
+        asked.check_stop(name)?;
         let at_hand = AtHand {
             origin: settings.origin,
             served: keys.has_own_logs() || !args.materials.served.is_empty(),
             familiar: !args.materials.familiar.is_empty(),
             reference: !references.is_empty(),
-            log_probs: materials.suspect.iter().any(|passage| passage.log_probs.is_some()),
+            log_probs,
         };
-        check_made(name, at_hand)?;
+        check_made(name, at_hand)
+    };
+    if let Some(live) = &asked.endpoint {
+        // Before anything is asked, and paid for.
+        check_named(live.top_logprobs.is_some())?;
+        let ask = Ask { live, asked: &asked, args, options: &reading.options, plan: &settings.plan };
+        let log = endpoint::answers(&ask, &keys.main().opened.reader, &mut materials, &mut inputs.cautions)?;
+        files.push(log);
     }
+    materials.origin = Some(settings.origin);
+    check_named(materials.suspect.iter().any(|passage| passage.log_probs.is_some()))?;
     let main = keys.main();
     let own_logs = main.cohort.as_ref().map_or(&[][..], |(_, served)| served);
     let served = if own_logs.is_empty() { &args.materials.served } else { own_logs };
@@ -75,7 +86,6 @@ pub(crate) fn run(args: &AuditRunArgs) -> Result<Status> {
     let models: Result<Vec<_>> =
         references.into_iter().map(|it| it.model(width, &materials.suspect)).collect();
     materials.references = models?;
-    materials.controls = inputs.controls(&args.materials.control)?;
     materials.decides = settings.decides;
     materials.plan_digest = plan.as_ref().map(|plan| plan.digest().to_string());
     materials.inputs = files::digests(&files);
@@ -100,6 +110,7 @@ struct Run<'a> {
     keys: &'a AuditKeys,
     settings: &'a Settings,
     reading: &'a AuditReading,
+    asked: &'a Asked,
     files: &'a [PlannedFile],
 }
 
@@ -113,9 +124,10 @@ impl Run<'_> {
             statistic: self.settings.decides.map_or(planned.statistic, |(name, _)| name),
             reading: self.reading,
             references,
-            budget: planned.budget,
+            asked: self.asked,
             files: self.files.to_vec(),
-            to_come: BTreeSet::new(),
+            // Whoever is asked has not answered yet.
+            to_come: self.asked.endpoint.iter().map(|_| Role::Suspect).collect(),
         }
         .terms()
     }

@@ -8,11 +8,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use taggant_audit::AuditPlan;
 use taggant_audit::plan::{
-    Budget, Deviation, Filter, PlannedFile, PlannedKey, PlannedReference, Role, SCHEMA_VERSION, Terms,
+    Deviation, Filter, PlannedFile, PlannedKey, PlannedReference, Role, SCHEMA_VERSION, Terms,
 };
 use taggant_dialects::Profile;
 use taggant_verify::TestName;
 
+use super::asked::Asked;
 use super::keys::digest_of;
 use super::settings::{AuditReading, Settings};
 use crate::{failure, mark};
@@ -27,13 +28,13 @@ pub(crate) struct Fixed<'a> {
     pub(crate) statistic: TestName,
     pub(crate) reading: &'a AuditReading,
     pub(crate) references: Vec<PlannedReference>,
-    pub(crate) budget: Budget,
+    pub(crate) asked: &'a Asked,
     pub(crate) files: Vec<PlannedFile>,
     pub(crate) to_come: BTreeSet<Role>,
 }
 
 impl Fixed<'_> {
-    /// The terms. The suspect is asked by nobody, so that there is no endpoint and no early stop.
+    /// The terms.
     pub(crate) fn terms(self) -> Result<Terms> {
         let has = |role| self.files.iter().any(|file| file.role == role);
         // Contexts of prompts are left out wherever a row has a prompt.
@@ -58,9 +59,9 @@ impl Fixed<'_> {
             hypotheses: plan.hypotheses,
             decoys: plan.decoys,
             columns: plan.columns,
-            sequential: false,
-            budget: self.budget,
-            endpoint: None,
+            sequential: self.asked.stop_early,
+            budget: self.asked.budget,
+            endpoint: self.asked.endpoint.clone(),
             cohort_level: self.settings.cohort_level,
             reading: self.reading.terms.clone(),
             files: self.files,
