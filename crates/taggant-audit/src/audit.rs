@@ -127,7 +127,8 @@ pub fn audit(
         inputs: materials.inputs.clone(),
         prompts: study.prompts,
         references,
-        effects: prepared.effects(&report.tests),
+        // Their intervals are for a number of positions that was fixed.
+        effects: if materials.stopped_by_scores { Vec::new() } else { prepared.effects(&report.tests) },
         open: prepared.open.as_ref().map(|open| open.counts.clone()),
         controls,
     });

@@ -176,7 +176,12 @@ impl<'a> Verifier<'a> {
                 decoy_inputs: panel.as_ref().and(observed).map_or(0, |(n, _)| n),
                 ..calibration(panel.as_ref(), weighted_panel.as_ref().map(|(panel, _)| panel), corpus)
             },
-            effect: if evidence.is_counted { self.effect(corpus, &pooled) } else { None },
+            // The interval is for a number of inputs that was fixed: after a stop at evidence it is too high.
+            effect: if evidence.is_counted && !evidence.is_stopped_by_scores {
+                self.effect(corpus, &pooled)
+            } else {
+                None
+            },
             power,
             cautions: cautions.iter().map(ToString::to_string).collect(),
             documents: None,

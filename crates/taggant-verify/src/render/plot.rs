@@ -57,6 +57,8 @@ pub(super) struct Growth {
     pub(super) x_ticks: Vec<Tick>,
     pub(super) y_ticks: Vec<Tick>,
     pub(super) alpha_y: f64,
+    /// Whether every curve ends far above alpha, so that its label has room there and none at the start.
+    pub(super) is_label_at_end: bool,
     pub(super) zero_y: f64,
 }
 
@@ -255,6 +257,9 @@ pub(super) fn growth(report: &Report) -> Option<Growth> {
             .map(|value| Tick { at: y(value), label: short(value) })
             .collect(),
         alpha_y: y(alpha),
+        is_label_at_end: curves
+            .iter()
+            .all(|(_, points)| points.last().is_some_and(|point| log10_e(point.1) > 2.0 * alpha)),
         zero_y: y(0.0),
     })
 }
