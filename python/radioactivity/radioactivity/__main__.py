@@ -2,12 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from radioactivity import auditor, measure, report
 from radioactivity.auditor import Line
+from radioactivity.listing import LISTED
 from radioactivity.settings import Settings
 from radioactivity.suite import Student, Suite
 
@@ -42,11 +43,13 @@ def run(suite: Suite, arguments: argparse.Namespace) -> int:
         for marked in arguments.marked
         for key in range(1, arguments.keys + 1)
     }
-    control = Student(suite, "control", CONTROL_SEED, max(arguments.marked), None)
+    most_marked = max(arguments.marked)
+    control = Student(suite, f"control-{most_marked}", CONTROL_SEED, most_marked, None)
 
     records = {name: record(student) for name, student in students.items()}
     n_random = arguments.random_keys
-    null = suite.work.record(f"results/control-{n_random}", lambda: measure.under_random_keys(control, n_random))
+    null_name = f"results/{control.name}-{n_random}-keys"
+    null = suite.work.record(null_name, lambda: measure.under_random_keys(control, n_random))
     for path in [student.rows_path for student in (*students.values(), control)]:
         print(f"wrote {path}", file=sys.stderr)
 
@@ -55,18 +58,14 @@ def run(suite: Suite, arguments: argparse.Namespace) -> int:
     )
     print(report.students(records))
     for marked in arguments.marked:
-        reached = [
-            records[f"key-{key}-{marked}"]["open-paired"]["log10_p"] < BELOW for key in range(1, arguments.keys + 1)
-        ]
-        print(f"{marked:,} marked tokens: p < 1e{BELOW:.0f} for {sum(reached)} of {len(reached)} keys")
+        reached = [records[name]["open-paired"]["log10_p"] for name, it in students.items() if it.served_len == marked]
+        print(f"{marked:,} marked tokens: {below(reached)}")
     print("\nthe control student under random keys\n")
     print(report.random_keys(null), flush=True)
 
     if arguments.tops:
-        name = "-".join(map(str, arguments.tops))
-        print(
-            report.by_top({key: tops(student, name, arguments.tops) for key, student in students.items()}), flush=True
-        )
+        most = {name: student for name, student in students.items() if student.served_len == most_marked}
+        print(report.by_top({name: top_record(student, arguments.tops) for name, student in most.items()}), flush=True)
 
     status = audit(suite, students, control, records, null, arguments)
     print(f"processor time of all steps: {suite.work.total_cost() / 60:.1f} minutes")
@@ -75,16 +74,25 @@ def run(suite: Suite, arguments: argparse.Namespace) -> int:
 
 def record(student: Student) -> dict[str, Any]:
     """What numpy says of a student under its own key."""
-    key = student.key
-    assert key is not None, "only the control has no key"
-    return student.suite.work.record(f"results/{student.name}", lambda: measure.under_key(student, key))
+    return student.suite.work.record(f"results/{student.name}", lambda: measure.under_key(student, own_key(student)))
 
 
-def tops(student: Student, name: str, tops: Sequence[int]) -> dict[str, Any]:
+def top_record(student: Student, tops: Sequence[int]) -> dict[str, Any]:
     """What `open-paired` says of a student if fewer or more tokens are listed."""
-    key = student.key
-    assert key is not None, "only the control has no key"
-    return student.suite.work.record(f"results/{student.name}-top-{name}", lambda: measure.by_top(student, key, tops))
+    name = f"results/{student.name}-top-{'-'.join(map(str, tops))}"
+    return student.suite.work.record(name, lambda: measure.by_top(student, own_key(student), tops))
+
+
+def own_key(student: Student) -> str:
+    """The label of the key that a student's text was marked with."""
+    assert student.key is not None, "only the control has no key"
+    return student.key
+
+
+def below(log10_p: Sequence[float | None]) -> str:
+    """How many of some p are small; none at all is not."""
+    n_below = sum(found is not None and found < BELOW for found in log10_p)
+    return f"p < 1e{BELOW:.0f} for {n_below} of {len(log10_p)} keys"
 
 
 def audit(
@@ -105,18 +113,25 @@ def audit(
         profile, path = suite.profile_path, suite.key_path(key)
         read = ["--origin", "key-free", *more]
         opened = auditor.audit(program, student.rows_path, profile, path, suite.base_path, read)
+        if "open-paired" not in opened:
+            raise RuntimeError(f"{program} tested {', '.join(opened)} of {student.name}, and not `open-paired`")
         return opened | auditor.audit(program, student.samples_path, profile, path, more=more)
 
-    found = {name: tests(student, student.key or "") for name, student in students.items()}
-    expected = {name: record[measure.LISTED]["z"] for name, record in records.items()}
+    found = {name: tests(student, own_key(student)) for name, student in students.items()}
+    expected = {name: record[LISTED]["z"] for name, record in records.items()}
     for key in range(min(arguments.random_audits, null["keys"])):
         name = f"control, random key {key}"
         # A panel of decoys for each of many keys would show the same panel again.
         found[name] = tests(control, f"random-{key}", ("--decoys", "0", "--columns", "0"))
-        expected[name] = null[measure.LISTED]["z"][key]
+        expected[name] = null[LISTED]["z"][key]
     print("by `taggant audit run`: z (log10 p)\n")
     print(report.audits(found, expected))
-    wrong = [name for name, tests in found.items() if abs((tests["open-paired"].z or 0.0) - expected[name]) > AGREEMENT]
+    for marked in arguments.marked:
+        reached = [found[name]["open-paired"].log10_p for name, it in students.items() if it.served_len == marked]
+        print(f"{marked:,} marked tokens: {below(reached)}")
+    print()
+    z = {name: tests["open-paired"].z for name, tests in found.items()}
+    wrong = [name for name, theirs in z.items() if theirs is None or abs(theirs - expected[name]) > AGREEMENT]
     if wrong:
         print(f"numpy has another z for `open-paired` of {', '.join(wrong)}", file=sys.stderr)
     return int(bool(wrong))
@@ -129,15 +144,26 @@ def parse() -> argparse.Namespace:
     add(
         "--work", type=Path, default=auditor.ROOT / "target" / "radioactivity" / "run", help="folder of the run's files"
     )
-    add("--keys", type=int, default=5, help="students that are trained on marked text, each with its own key")
-    add("--marked", type=int, nargs="+", default=[30_000], help="marked tokens for each; 30,000 are a tenth")
-    add("--random-keys", type=int, default=200, help="random keys for the control student, in numpy")
-    add("--random-audits", type=int, default=20, help="how many of them also by `taggant audit run`")
+    add("--keys", type=at_least(1), default=5, help="students that are trained on marked text, each with its own key")
+    add("--marked", type=at_least(1), nargs="+", default=[30_000], help="marked tokens for each; 30,000 are a tenth")
+    add("--random-keys", type=at_least(2), default=200, help="random keys for the control student, in numpy")
+    add("--random-audits", type=at_least(0), default=20, help="how many of them also by `taggant audit run`")
     add("--rows", choices=("parquet", "jsonl"), default="parquet", help="format of the files with log-probs")
-    add("--tops", type=int, nargs="+", default=[], help="also: z if so many tokens are listed for each position")
-    add("--threads", type=int, default=1, help="of torch; another number gives other last digits")
+    add("--tops", type=at_least(1), nargs="+", default=[], help="also: z if so many tokens are listed for a position")
+    add("--threads", type=at_least(1), default=1, help="of torch; another number gives other last digits")
     add("--taggant", type=Path, help="the program; default: the one built last in this repository, or on the path")
     return parser.parse_args()
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A reader of whole numbers that are not smaller."""
+
+    def whole_number(argument: str) -> int:
+        if argument.isdecimal() and int(argument) >= least:
+            return int(argument)
+        raise argparse.ArgumentTypeError(f"expected a whole number, {least} or more, found {argument}")
+
+    return whole_number
 
 
 if __name__ == "__main__":

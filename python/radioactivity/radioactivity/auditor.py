@@ -52,7 +52,7 @@ def audit(
         The tests of the report by name.
 
     Raises:
-        RuntimeError: if the command fails, with what it said.
+        RuntimeError: if the command fails, with what it said, or if its report lacks what is read here.
     """
     command: list[str | Path] = [program, "audit", "run", "--suspect", suspect, "--profile", profile, "--key", key]
     if reference is not None:
@@ -60,5 +60,8 @@ def audit(
     run = subprocess.run([*command, *more, "--format", "json"], capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise RuntimeError(f"`{' '.join(map(str, command))}` exited with {run.returncode}: {run.stderr.strip()}")
-    tests = json.loads(run.stdout)["tests"]
-    return {entry["name"]: Line(entry["z"], entry["log10_p"]) for entry in tests}
+    try:
+        tests = json.loads(run.stdout)["tests"]
+        return {entry["name"]: Line(entry["z"], entry["log10_p"]) for entry in tests}
+    except (ValueError, KeyError, TypeError) as error:
+        raise RuntimeError(f"{program} wrote a report of another form: {error!r}") from error

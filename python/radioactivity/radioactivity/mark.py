@@ -23,7 +23,7 @@ class Profile:
 
     def green_share(self) -> float:
         """The chance that a token is green."""
-        green, of = map(int, self.gamma.split("/"))
+        green, of = parse_share(self.gamma)
         return green / of
 
     def toml(self) -> str:
@@ -44,13 +44,31 @@ accounts = false
 """
 
 
+def parse_share(gamma: str) -> tuple[int, int]:
+    """Numerator and denominator of a green share.
+
+    Raises:
+        ValueError: if it is not `j/2`, `j/4`, `j/16` or `j/256` with 1 <= j < denominator.
+    """
+    green, slash, of = gamma.partition("/")
+    if slash and green.isdecimal() and of in ("2", "4", "16", "256") and 1 <= int(green) < int(of):
+        return int(green), int(of)
+    raise ValueError(f"expected a green share j/2, j/4, j/16 or j/256 with 1 <= j < denominator, found {gamma}")
+
+
 def secret(label: str) -> bytes:
     """A root secret for an experiment: made from a label, so that a run can be repeated. Never mark with one."""
     return hashlib.sha256(f"taggant radioactivity suite, {label}".encode()).digest()
 
 
 def block_key(root: bytes, profile: Profile) -> bytes:
-    """The key of the blocks (section 2): HKDF-SHA-256 with one output block."""
+    """The key of the blocks (section 2): HKDF-SHA-256 with one output block.
+
+    Raises:
+        ValueError: if the root secret does not have 32 bytes.
+    """
+    if len(root) != 32:
+        raise ValueError(f"expected a root secret of 32 bytes, found {len(root)}")
     path = f"epoch/{profile.epoch}/channel/{profile.channel}/green/1/block"
     extracted = hmac.digest(b"taggant-1", root, "sha256")
     return hmac.digest(extracted, path.encode() + b"\x01", "sha256")
@@ -62,18 +80,16 @@ def green_masks(key: bytes, contexts: npt.NDArray[np.int64], gamma: str, vocabul
     Args:
         key: the block key.
         contexts: token ids, n.
-        gamma: the green share as it is written in the profile, `j/2`, `j/4`, `j/16` or `j/256`.
+        gamma: the green share as it is written in the profile.
         vocabulary: number of tokens, v.
 
     Returns:
         n x v, true for green.
 
     Raises:
-        ValueError: if `gamma` is none of those.
+        ValueError: as `parse_share`.
     """
-    green, of = map(int, gamma.split("/"))
-    if of not in (2, 4, 16, 256) or not 1 <= green < of:
-        raise ValueError(f"expected a green share j/2, j/4, j/16 or j/256 with 1 <= j < denominator, found {gamma}")
+    green, of = parse_share(gamma)
     planes = of.bit_length() - 1
     served = 512 // planes
     n_blocks = -(-vocabulary // served)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from radioactivity import reading, statistic, train
-from radioactivity.reading import Listing
+from radioactivity import listing, reading, statistic, train
+from radioactivity.listing import LISTED, Listing
 from radioactivity.statistic import Floats
 from radioactivity.suite import Student
 from radioactivity.text import Tokens
@@ -15,16 +15,13 @@ from radioactivity.text import Tokens
 LEVEL = 1e-2
 """The level at which the share of random keys is counted."""
 
-LISTED = "open-paired-listed"
-"""The name of `open-paired` from the listed log-probs alone, with coefficients rounded as the auditor does."""
-
 
 def coefficients(student: Student) -> dict[str, Floats]:
     """The coefficients of each test by its name; those of `LISTED` come from what the files list, as an auditor's."""
     suite = student.suite
     whole = reading.coefficients(student.model, suite.base, suite.held_out)
     vocabulary = suite.settings.shape.vocabulary
-    listed = reading.listed_coefficients(suite.held_out, student.listing, suite.base_listing, vocabulary)
+    listed = listing.listed_coefficients(suite.held_out, student.listing, suite.base_listing, vocabulary)
     return {
         "open-paired": whole.paired,
         LISTED: statistic.rounded(listed.paired),
@@ -74,8 +71,8 @@ def by_top(student: Student, key: str, tops: Sequence[int]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for top in tops:
         # The likeliest come first, so that a shorter list is the start of a longer one.
-        suspect, reference = (Listing(listing.ids[..., :top], listing.ln_p[..., :top]) for listing in most)
-        a = reading.listed_coefficients(suite.held_out, suspect, reference, vocabulary).paired
+        suspect, reference = (Listing(longer.ids[..., :top], longer.ln_p[..., :top]) for longer in most)
+        a = listing.listed_coefficients(suite.held_out, suspect, reference, vocabulary).paired
         mass = float(np.exp(suspect.ln_p.astype(float)).sum(axis=-1).mean())
         found[str(top)] = {"listed_mass": mass, "z": statistic.z_score(a, masks, gamma)}
     whole = reading.coefficients(student.model, suite.base, suite.held_out).paired
@@ -88,6 +85,7 @@ def under_random_keys(student: Student, n_keys: int) -> dict[str, Any]:
     suite = student.suite
     gamma = suite.settings.profile.green_share()
     tests = coefficients(student)
+    critical = {name: statistic.critical_z(a, gamma, LEVEL) for name, a in tests.items()}
     z: dict[str, list[float]] = {name: [] for name in tests}
     spread = {name: math.sqrt(gamma * (1.0 - gamma) * float(np.square(a).sum())) for name, a in tests.items()}
     for key in range(n_keys):
@@ -95,21 +93,14 @@ def under_random_keys(student: Student, n_keys: int) -> dict[str, Any]:
         for name, a in tests.items():
             z[name].append(float(a.ravel() @ centred) / spread[name])
     found: dict[str, Any] = {"keys": n_keys, "level": LEVEL}
-    for name, a in tests.items():
-        critical = statistic.critical_z(a, gamma, LEVEL)
-        below = int(np.sum(np.array(z[name]) >= critical))
+    for name in tests:
+        below = int(np.sum(np.array(z[name]) >= critical[name]))
         found[name] = {
             "z": z[name],
             "mean": float(np.mean(z[name])),
             "sd": float(np.std(z[name], ddof=1)),
-            "critical_z": critical,
+            "critical_z": critical[name],
             "below": below,
-            "exact_p": binomial_p(below, n_keys, LEVEL),
+            "exact_p": statistic.binomial_p(below, n_keys, LEVEL),
         }
     return found
-
-
-def binomial_p(found: int, n: int, p: float) -> float:
-    """The exact two-sided p of a count: twice the smaller tail, at most 1."""
-    law = [math.comb(n, k) * p**k * (1.0 - p) ** (n - k) for k in range(n + 1)]
-    return min(1.0, 2.0 * min(sum(law[: found + 1]), sum(law[found:])))

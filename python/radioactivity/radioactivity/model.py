@@ -103,10 +103,8 @@ class Transformer(nn.Module):
 
 
 def save(model: Transformer, path: Path) -> None:
-    """Writes a checkpoint; a file that is there is whole."""
-    part = path.with_suffix(".part")
-    torch.save({"shape": asdict(model.shape), "weights": model.state_dict()}, part)
-    part.replace(path)
+    """Writes a checkpoint."""
+    torch.save({"shape": asdict(model.shape), "weights": model.state_dict()}, path)
 
 
 def load(path: Path) -> Transformer:

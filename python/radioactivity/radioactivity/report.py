@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from radioactivity.auditor import Line
-from radioactivity.measure import LEVEL, LISTED
+from radioactivity.listing import LISTED
 
 TESTS = ("open-paired", LISTED, "open-mass", "open-argmax", "count")
 
@@ -21,7 +21,14 @@ def students(records: dict[str, dict[str, Any]]) -> str:
 
 def random_keys(record: dict[str, Any]) -> str:
     """How the tests behave under keys that had no part in anything."""
-    head = ["test", "keys", "mean of z", "sd of z", f"share at p <= {LEVEL:g}", "exact two-sided p of that share"]
+    head = [
+        "test",
+        "keys",
+        "mean of z",
+        "sd of z",
+        f"share at p <= {record['level']:g}",
+        "exact two-sided p of that share",
+    ]
     lines = []
     for name in TESTS:
         found = record[name]
@@ -41,9 +48,10 @@ def random_keys(record: dict[str, Any]) -> str:
 
 def by_top(records: dict[str, dict[str, Any]]) -> str:
     """What `open-paired` loses where the files list the likeliest tokens alone."""
-    tops = list(next(iter(records.values())))
+    first, listed = next(iter(records.items()))
+    tops = list(listed)
     lines = [
-        ["probability that is listed", *(f"{next(iter(records.values()))[top]['listed_mass']:.2f}" for top in tops)],
+        [f"probability that is listed, {first}", *(f"{listed[top]['listed_mass']:.2f}" for top in tops)],
         *([f"z, {name}", *(f"{record[top]['z']:.1f}" for top in tops)] for name, record in records.items()),
     ]
     return table(["tokens listed for each position", *tops], lines)

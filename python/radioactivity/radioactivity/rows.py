@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radioactivity.reading import Listing
+from radioactivity.listing import Listing
 from radioactivity.text import Tokens
 
 SCHEMA = pa.schema(
@@ -26,22 +26,20 @@ ROW_GROUP = 64
 def write(path: Path, documents: Tokens, listing: Listing | None = None) -> None:
     """Writes documents, with log-probs if there are any, in the format that the path ends with.
 
-    The first token of a document has no log-probs: its entry is null. A file that is there is whole.
+    The first token of a document has no log-probs: its entry is null.
 
     Raises:
         ValueError: if the path does not end with `.jsonl` or `.parquet`.
     """
-    part = path.with_name(path.name + ".part")
     if path.suffix == ".jsonl":
-        with part.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8") as file:
             file.writelines(json_lines(documents, listing))
     elif path.suffix == ".parquet":
-        with pq.ParquetWriter(part, SCHEMA, compression="zstd") as file:
+        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as file:
             for at in range(0, len(documents), ROW_GROUP):
                 file.write_table(table(documents, listing, range(at, min(at + ROW_GROUP, len(documents)))))
     else:
         raise ValueError(f"expected a path that ends with .jsonl or .parquet, found {path}")
-    part.replace(path)
 
 
 def json_lines(documents: Tokens, listing: Listing | None) -> Iterator[str]:

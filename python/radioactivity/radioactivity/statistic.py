@@ -18,6 +18,24 @@ from radioactivity.mark import Mask
 
 Floats = npt.NDArray[np.float64]
 
+LARGEST_TILT = 50.0
+"""Where `critical_z` stops looking: the tilt of a sum of unit variance is near z, and a z of 50 has a p of 1e-545."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Coefficients a(c, v), made without a key; each is vocabulary x vocabulary, row c that of context c.
+
+    Attributes:
+        paired: sum over positions of p_suspect - p_reference: the test `open-paired`.
+        mass: sum over positions of p_suspect: the test `open-mass`.
+        argmax: 1 where v is the likeliest token at some position: the published test, `open-argmax`.
+    """
+
+    paired: Floats
+    mass: Floats
+    argmax: Floats
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -26,7 +44,8 @@ class Outcome:
     Attributes:
         z: T over its standard deviation.
         ln_p: a proven upper bound on ln P(T at least as large), after Chernoff.
-        ln_p_approx: the same probability by Lugannani and Rice, an approximation.
+        ln_p_approx: the same probability by Lugannani and Rice, an approximation; that of a normal law where z is not
+            positive.
     """
 
     z: float
@@ -82,16 +101,30 @@ def rounded(coefficients: Floats) -> Floats:
 
 
 def critical_z(coefficients: Floats, gamma: float, p: float) -> float:
-    """The z at which the approximate p of `test` is `p`, below one half; the same for every key."""
+    """The z at which the approximate p of `test` is `p`, below one half; the same for every key.
+
+    Returns:
+        The z; infinite if so few coefficients are other than 0 that none has a p as small.
+
+    Raises:
+        ValueError: if no coefficient is other than 0.
+    """
     a = coefficients[coefficients != 0.0]
+    if len(a) == 0:
+        raise ValueError("expected a coefficient other than 0, found none")
     a = a / math.sqrt(gamma * (1.0 - gamma) * float(np.square(a).sum()))
-    low, high = 0.0, 50.0
+
+    def at(tilt: float) -> tuple[float, float]:
+        value, z, curvature = cumulants(a, tilt, gamma)
+        return z, lugannani_rice(value - tilt * z, tilt * math.sqrt(curvature))
+
+    low, high = 0.0, LARGEST_TILT
+    if at(high)[1] > math.log(p):
+        return math.inf
     for _ in range(40):
         tilt = 0.5 * (low + high)
-        value, z, curvature = cumulants(a, tilt, gamma)
-        is_below = lugannani_rice(value - tilt * z, tilt * math.sqrt(curvature)) > math.log(p)
-        low, high = (tilt, high) if is_below else (low, tilt)
-    return z
+        low, high = (tilt, high) if at(tilt)[1] > math.log(p) else (low, tilt)
+    return at(high)[0]
 
 
 def cumulants(a: Floats, tilt: float, gamma: float) -> tuple[float, float, float]:
@@ -119,6 +152,13 @@ def saddlepoint(a: Floats, statistic: float, gamma: float) -> float:
         newton = tilt + (statistic - slope) / curvature if curvature > 0.0 else math.nan
         tilt = newton if low < newton < high else 0.5 * (low + high)
     return tilt
+
+
+def binomial_p(found: int, n: int, p: float) -> float:
+    """The exact two-sided p of a count: twice the smaller tail, at most 1."""
+    ln_choose = [math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(n + 1)]
+    law = [math.exp(ln_ways + k * math.log(p) + (n - k) * math.log1p(-p)) for k, ln_ways in enumerate(ln_choose)]
+    return min(1.0, 2.0 * min(sum(law[: found + 1]), sum(law[found:])))
 
 
 def lugannani_rice(exponent: float, u: float) -> float:

@@ -9,9 +9,9 @@ import torch
 
 from radioactivity import reading, rows, text, train
 from radioactivity.generate import generate
+from radioactivity.listing import Listing
 from radioactivity.mark import Mask, all_masks, secret
 from radioactivity.model import Transformer
-from radioactivity.reading import Listing
 from radioactivity.settings import Settings
 from radioactivity.text import Split, Tokens
 from radioactivity.work import Work
@@ -104,7 +104,7 @@ class Student:
     """The base checkpoint, fine-tuned on human text and on text of the teacher."""
 
     def __init__(self, suite: Suite, name: str, seed: int, served_len: int, key: str | None) -> None:
-        """A student that need not exist yet.
+        """Describes a student that need not exist yet.
 
         Args:
             suite: of the parts it shares with the others.
@@ -112,7 +112,17 @@ class Student:
             seed: of everything that is drawn for it.
             served_len: tokens that the teacher writes for it; the first of each completion, never marked, come on top.
             key: the label of the key that the teacher's text is marked with; None for text that is not marked.
+
+        Raises:
+            ValueError: if the teacher would write more than the student is fine-tuned on.
         """
+        completion_len = suite.settings.completion_len()
+        self.n_completions = -(-served_len // (completion_len - 1))
+        # Each completion stands after a document boundary.
+        needed = self.n_completions * (completion_len + 1)
+        most = suite.settings.fine_tuned_len
+        if needed > most:
+            raise ValueError(f"expected at most {most} tokens of the teacher, boundaries included, found {needed}")
         self.suite, self.name, self.seed, self.served_len, self.key = suite, name, seed, served_len, key
 
     @cached_property
@@ -121,10 +131,9 @@ class Student:
 
         def make(path: Path) -> None:
             masks = None if self.key is None else self.suite.masks(self.key)
-            n_completions = -(-self.served_len // (settings.completion_len() - 1))
-            rows.write(path, suite.complete(suite.teacher, suite.split.teacher, n_completions, self.seed, masks))
+            rows.write(path, suite.complete(suite.teacher, suite.split.teacher, self.n_completions, self.seed, masks))
 
-        suite, settings = self.suite, self.suite.settings
+        suite = self.suite
         return read_tokens(suite.work.file(f"{self.name}-served.jsonl", make))
 
     @cached_property

@@ -38,15 +38,18 @@ class Work:
                     f"{folder} holds a run with other settings ({'; '.join(differing)}): name another folder"
                 )
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(mine, indent=1) + "\n")
+        write_json(path, mine)
 
     def file(self, name: str, make: Callable[[Path], None]) -> Path:
-        """The file of a name; `make` writes it if it is not there."""
+        """The file of a name; `make` writes it if it is not there. A file that is there is whole."""
         path = self.folder / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
+            # The ending stays, for it says the format.
+            part = path.with_name(f"part-{path.name}")
             with self.timed(name):
-                make(path)
+                make(part)
+            part.replace(path)
         return path
 
     def model(self, name: str, make: Callable[[], Transformer]) -> Transformer:

@@ -73,7 +73,17 @@ def test_share_of_green_is_gamma() -> None:
     assert abs(all_masks(secret("share"), Profile(), 4096).mean() - 0.25) < 5.3e-4
 
 
-@pytest.mark.parametrize("gamma", ["0/4", "4/4", "1/3", "1/8"])
+@pytest.mark.parametrize("gamma", ["0/4", "4/4", "1/3", "1/8", "1", "/4", "-1/4", "x/4", "1/4/2", ""])
 def test_wrong_gamma_is_refused(gamma: str) -> None:
     with pytest.raises(ValueError, match="expected a green share"):
         green_masks(bytes(32), np.array([1]), gamma, 4096)
+    with pytest.raises(ValueError, match="expected a green share"):
+        Profile(gamma=gamma).green_share()
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_keys_of_another_length_are_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=f"32 bytes, found {length}"):
+        block_key(bytes(length), Profile())
+    with pytest.raises(ValueError, match=f"32 bytes, found {length}"):
+        green_masks(bytes(length), np.array([1]), "1/4", 4096)

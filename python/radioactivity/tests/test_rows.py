@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from radioactivity import rows
-from radioactivity.reading import Listing, listed_coefficients
+from radioactivity.listing import Listing, listed_coefficients
 
 DOCUMENTS = np.array([[5, 1, 2], [1, 1, 0]])
 

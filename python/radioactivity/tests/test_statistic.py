@@ -65,8 +65,15 @@ def test_critical_z_is_where_the_approximation_has_that_p(p: float) -> None:
     assert statistic.lugannani_rice(value - tilt * z, tilt * math.sqrt(curvature)) == pytest.approx(math.log(p))
 
 
+def test_no_z_is_critical_where_even_the_largest_is_common() -> None:
+    # Green with chance 1/4: no outcome of one term has a p of 0.01.
+    assert statistic.critical_z(np.ones(1), 0.25, 0.01) == math.inf
+
+
 def test_nothing_to_weigh_is_no_evidence() -> None:
     assert statistic.test(np.zeros(3), np.ones(3, dtype=bool), 0.25) == statistic.Outcome(0.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="expected a coefficient other than 0"):
+        statistic.critical_z(np.zeros(3), 0.25, 0.01)
 
 
 def test_statistic_below_its_mean_has_the_bound_one() -> None:
@@ -78,6 +85,22 @@ def test_statistic_below_its_mean_has_the_bound_one() -> None:
 def test_statistic_at_the_end_of_its_range_has_the_chance_of_that_end() -> None:
     outcome = statistic.test(np.ones(10), np.ones(10, dtype=bool), 0.25)
     assert outcome.ln_p == pytest.approx(10 * math.log(0.25), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("found", "n", "p", "expected"),
+    [
+        # 0.99^200, twice.
+        (0, 200, 0.01, 2 * 0.99**200),
+        (2, 2, 0.5, 0.5),
+        # Both tails of the middle of a symmetric law are above one half.
+        (50, 100, 0.5, 1.0),
+        (5000, 5000, 0.5, 0.0),
+    ],
+)
+def test_binomial_p_is_twice_the_smaller_tail(found: int, n: int, p: float, expected: float) -> None:
+    # Logarithms of factorials of 200 have errors near 1e-13.
+    assert statistic.binomial_p(found, n, p) == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize(("z", "expected"), [(0.0, -0.6931471805599453), (5.0, -15.0649984), (40.0, -804.6084420)])

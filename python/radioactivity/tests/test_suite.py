@@ -1,21 +1,20 @@
-"""The whole chain with a model that trains in seconds."""
+"""The whole chain with a model that trains in seconds. It needs torch."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from radioactivity import measure
+from radioactivity.generate import generate
+from radioactivity.listing import LISTED
 from radioactivity.mark import Profile
+from radioactivity.model import Shape, Transformer
 from radioactivity.settings import Settings
-from radioactivity.suite import Student, Suite
-
-torch = pytest.importorskip("torch")
-
-from radioactivity.generate import generate  # noqa: E402
-from radioactivity.model import Shape, Transformer  # noqa: E402
-from radioactivity.train import Recipe  # noqa: E402
+from radioactivity.suite import Student, Suite, write_text
+from radioactivity.train import Recipe
 
 SMALL = Settings(
     shape=Shape(vocabulary=64, context_len=32, width=32, layers=2, heads=2),
@@ -48,9 +47,13 @@ def test_student_of_marked_text_is_found_and_control_is_not(tmp_path: Path) -> N
     assert found["open-paired"]["z"] > 6
     assert found["open-paired"]["log10_p"] < -6
     assert found["positions"] == 6_200
+    tops = measure.by_top(marked, "key", [8, 64])
+    # All 64 tokens listed are whole rows, in 32 bits.
+    assert tops["64"]["z"] == pytest.approx(found["open-paired"]["z"], abs=1e-3)
+    assert 0 < tops["8"]["listed_mass"] < tops["64"]["listed_mass"] < 1 + 1e-5
     control = Student(suite, "control", 2, 15_000, None)
     null = measure.under_random_keys(control, 100)
-    for name in ("open-paired", measure.LISTED, "open-mass", "open-argmax", "count"):
+    for name in ("open-paired", LISTED, "open-mass", "open-argmax", "count"):
         # Five standard errors of a mean and of a deviation, with some room for coefficients that weigh much.
         assert abs(null[name]["mean"]) < 0.5, name
         assert 0.6 < null[name]["sd"] < 1.4, name
@@ -61,6 +64,27 @@ def test_folder_of_other_settings_is_refused(tmp_path: Path) -> None:
     Suite(SMALL, tmp_path)
     with pytest.raises(ValueError, match="top: 16 there, 8 here"):
         Suite(replace(SMALL, top=8), tmp_path)
+
+
+def test_more_marked_text_than_a_student_reads_is_refused(tmp_path: Path) -> None:
+    suite = Suite(SMALL, tmp_path)
+    # 29 marked tokens in each completion of 30, after a boundary: 967 fit, and 968 do not.
+    assert Student(suite, "marked", 1, 967 * 29, "key").n_completions == 967
+    with pytest.raises(ValueError, match="at most 30000 tokens of the teacher, boundaries included, found 30008"):
+        Student(suite, "marked", 1, 967 * 29 + 1, "key")
+
+
+def test_file_that_was_broken_off_is_made_again(tmp_path: Path) -> None:
+    work = Suite(SMALL, tmp_path).work
+
+    def broken_off(path: Path) -> None:
+        path.write_text("half")
+        raise RuntimeError("broken off")
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        work.file("results/some.txt", broken_off)
+    assert work.file("results/some.txt", lambda path: write_text(path, "whole")).read_text() == "whole"
+    assert work.file("results/some.txt", broken_off).read_text() == "whole"
 
 
 def test_model_with_a_cache_says_what_it_says_without() -> None:
