@@ -1,0 +1,1 @@
+"""Audits real OpenAI-compatible servers over the loopback interface."""
