@@ -4,8 +4,6 @@ use taggant_verify::audit_result::Origin;
 use taggant_verify::test_name::StatisticName;
 use taggant_verify::{Filter, TestName};
 
-use crate::audit::DEFAULT_ORDER;
-
 /// What an audit has at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each says of one thing whether it is there")]
@@ -23,10 +21,10 @@ pub struct AtHand {
 }
 
 impl AtHand {
-    /// The first test of [`DEFAULT_ORDER`] that can be made; `None` where the suspect read text and gave no log-probs.
+    /// The first test of [`TestName::DEFAULT_ORDER`] that can be made; `None` where the suspect read text and gave no log-probs.
     #[must_use]
     pub fn default_statistic(self) -> Option<TestName> {
-        DEFAULT_ORDER.into_iter().map(|(name, filter)| name.under(filter)).find(|name| self.makes(*name))
+        TestName::DEFAULT_ORDER.into_iter().find(|name| self.makes(*name))
     }
 
     /// Whether a test can be made.

@@ -11,7 +11,7 @@ use taggant_verify::linear::Statistic;
 use taggant_verify::report::TestResult;
 use taggant_verify::verifier::OpenDecoy;
 use taggant_verify::{
-    Corpus, Evidence, Filter, Items, LnP, Plan, Report, SequenceSet, Subject, TestName, Verifier,
+    Corpus, Evidence, Filter, Items, LnP, Plan, Report, SequenceSet, Subject, TestName, Verdict, Verifier,
 };
 
 use crate::caution::{Caution, SUSPICIOUS_LN_P};
@@ -67,21 +67,6 @@ impl Materials {
     }
 }
 
-/// The order in which tests are taken to decide where no plan and no flag names one: the first that is made.
-pub const DEFAULT_ORDER: [Preference; 8] = [
-    (TestName::OPEN_PAIRED, Filter::All),
-    (TestName::SCORE, Filter::Served),
-    (TestName::SCORE, Filter::Familiar),
-    (TestName::SCORE, Filter::All),
-    (TestName::OPEN_MASS, Filter::All),
-    (TestName::COUNT, Filter::Served),
-    (TestName::COUNT, Filter::Familiar),
-    (TestName::COUNT, Filter::All),
-];
-
-/// A statistic and a filter.
-pub type Preference = (TestName, Filter);
-
 /// Audits a suspect for one key's mark.
 ///
 /// # Errors
@@ -97,14 +82,15 @@ pub fn audit(
     let verifier = Verifier::new(reader, plan)?;
     let study = Study::new(reader, materials)?;
     let prepared = study.prepare(&materials.suspect, study.origin)?;
+    let text_ln_p = study.mark_of_key_free_text(&verifier, &prepared.corpus)?;
     let statistics = prepared.statistics(&study);
     let made = |name: TestName| {
         let is_count = name.statistic() == TestName::COUNT.statistic();
-        let is_counted = study.origin == Origin::Suspect && study.has(name.filter());
+        let is_sound = !(materials.stopped_by_scores && name.filter() == Filter::Served);
+        let is_counted = study.origin == Origin::Suspect && study.has(name.filter()) && is_sound;
         (is_count && is_counted) || statistics.iter().any(|(found, _)| *found == name)
     };
-    let default =
-        || DEFAULT_ORDER.into_iter().map(|(name, filter)| name.under(filter)).find(|name| made(*name));
+    let default = || TestName::DEFAULT_ORDER.into_iter().find(|name| made(*name));
     let (decides, decided_by) = match materials.decides {
         Some(chosen) => chosen,
         None => (default().ok_or(Kind::NothingOpen)?, DecidedBy::DefaultOrder),
@@ -113,9 +99,26 @@ pub fn audit(
     let mut report = verifier.test(&evidence, subject, open_decoy)?;
     report.command = "audit".into();
 
-    let references = study.references(&verifier, prepared.mixture.as_ref())?;
+    let (references, screened) = study.references(&verifier, prepared.mixture.as_ref())?;
     let controls = study.controls(&verifier)?;
-    let cautions = study.cautions(&prepared, &references);
+    let mut cautions = study.cautions(&prepared, &references);
+    cautions.extend(screened);
+    let ln_alpha = plan.alpha.ln();
+    if report.verdict != Verdict::Evidence
+        && let Some(test) = report.tests.iter().find(|test| !test.decides && test.ln_p <= ln_alpha)
+    {
+        cautions.push(Caution::OtherTest { name: test.name.clone(), p: LnP::from_ln(test.ln_p) });
+    }
+    for control in &controls {
+        // Each control goes through several tests.
+        let smallest = control.tests.iter().map(|test| test.ln_p).fold(0.0, f64::min);
+        if smallest <= SUSPICIOUS_LN_P - (control.tests.len() as f64).ln() {
+            cautions.push(Caution::MarkedControl { name: control.name.clone(), p: LnP::from_ln(smallest) });
+        }
+    }
+    if let Some(ln_p) = text_ln_p.filter(|ln_p| *ln_p <= SUSPICIOUS_LN_P) {
+        cautions.push(Caution::MarkedText { p: LnP::from_ln(ln_p) });
+    }
     report.cautions.extend(cautions.iter().map(ToString::to_string));
     report.audit = Some(AuditResult {
         origin: study.origin,
@@ -168,6 +171,10 @@ impl<'a> Study<'a> {
         if origin == Origin::Marked && reader.identity() != Identity::Ngram {
             return Err(Kind::KeyedReading.into());
         }
+        let of_suspect = || materials.suspect.iter().flat_map(Passage::known_rows);
+        if origin == Origin::Marked && of_suspect().any(|(row, _)| row.is_aligned()) {
+            return Err(Kind::AlignedReading.into());
+        }
         if let (Origin::Suspect, Some(served)) = (origin, &materials.served) {
             let served: HashSet<&[TokenId]> = served.iter().map(Vec::as_slice).collect();
             let is_copy = |passage: &&Passage| {
@@ -183,7 +190,9 @@ impl<'a> Study<'a> {
             contexts
         };
         let excluded = materials.contexts_of_prompts(width);
-        let without = materials.suspect.iter().filter(|passage| passage.prompt.is_none()).count();
+        // A prompt without a word is none that is known.
+        let has_prompt = |passage: &Passage| passage.prompt.as_ref().is_some_and(|prompt| !prompt.is_empty());
+        let without = materials.suspect.iter().filter(|passage| !has_prompt(passage)).count();
         let prompts = PromptCounts {
             prompts: (materials.suspect.len() - without) as u64,
             without: without as u64,
@@ -198,6 +207,17 @@ impl<'a> Study<'a> {
             excluded,
             prompts: (prompts.prompts > 0).then_some(prompts),
         })
+    }
+
+    /// The share of the suspect's stretches of [`LONG_DOCUMENT`] tokens that stand in the served log; `None` without a log.
+    fn share_served_verbatim(&self) -> Option<f64> {
+        let documents = self.materials.served.as_ref().filter(|_| self.origin == Origin::Suspect)?;
+        let mut served = SequenceSet::new(LONG_DOCUMENT);
+        documents.iter().for_each(|tokens| served.add_windows(tokens));
+        let windows =
+            || self.materials.suspect.iter().flat_map(|passage| passage.tokens.windows(LONG_DOCUMENT));
+        let n_found = windows().filter(|window| served.contains(window)).count();
+        Some(n_found as f64 / windows().count().max(1) as f64)
     }
 
     /// Whether tests under a filter can be made.
@@ -223,7 +243,11 @@ impl<'a> Study<'a> {
         let mixture = if references.is_empty() { None } else { Some(Mixture::new(references, passages)?) };
         // Nothing may be fitted to text that depends on the key.
         let mixture = mixture
-            .map(|mixture| if origin == Origin::Marked { mixture.with_equal_shares() } else { mixture });
+            .map(|mixture| match origin {
+                Origin::Marked => mixture.with_equal_shares(passages),
+                _ => Ok(mixture),
+            })
+            .transpose()?;
         let score = match (&mixture, origin) {
             (Some(mixture), Origin::Suspect) => {
                 let mut score = Score::new(rule, passages, &self.excluded, mixture)?;
@@ -246,7 +270,8 @@ impl<'a> Study<'a> {
         statistics: &'b [(TestName, Statistic<'b>)],
     ) -> Evidence<'b> {
         let mut evidence = Evidence::new(&prepared.corpus);
-        if let Some(served) = &self.served {
+        // Which contexts were served depends on the key: no stop by the scores leaves that test sound.
+        if let Some(served) = self.served.as_ref().filter(|_| !self.materials.stopped_by_scores) {
             evidence = evidence.served(served);
         }
         if let Some(familiar) = &self.familiar {
@@ -267,17 +292,23 @@ impl<'a> Study<'a> {
         evidence
     }
 
-    /// How the references fared, and whether they carry the mark themselves; the likeliest first.
+    /// How the references fared, and whether they carry the mark themselves; the likeliest first. Beside them a caution about
+    /// each whose text scores lower than chance, as if it had been chosen with the key: it would accuse the innocent.
     fn references(
         &self,
         verifier: &Verifier<'_>,
         mixture: Option<&Mixture<'_>>,
-    ) -> Result<Vec<ReferenceResult>, Error> {
-        let mut results = Vec::new();
+    ) -> Result<(Vec<ReferenceResult>, Vec<Caution>), Error> {
+        let (mut results, mut screened) = (Vec::new(), Vec::new());
         for (at, reference) in self.materials.references.iter().enumerate() {
             let Some(part) = mixture.map(|mixture| mixture.parts()[at]) else { continue };
             if part.positions == 0 {
                 return Err(Kind::NoPassage { name: reference.name().into() }.into());
+            }
+            let tests = self.tests_of_reference(&**reference, verifier)?;
+            let lowest = tests.iter().filter_map(|test| test.z).fold(f64::INFINITY, f64::min);
+            if lowest <= SUSPICIOUS_LOW_Z {
+                screened.push(Caution::ScreenedReference { name: reference.name().into(), z: lowest });
             }
             results.push(ReferenceResult {
                 name: reference.name().into(),
@@ -288,15 +319,38 @@ impl<'a> Study<'a> {
                 mean_ln_likelihood: part.mean_ln_likelihood,
                 positions: part.positions,
                 share: part.share,
-                mark_ln_p: self.mark_of(&**reference, verifier)?,
+                mark_ln_p: smallest_adjusted(&tests),
             });
         }
         results.sort_by(|a, b| b.mean_ln_likelihood.total_cmp(&a.mean_ln_likelihood));
-        Ok(results)
+        Ok((results, screened))
     }
 
-    /// ln p of a reference's own mark: the count of its text, or the mass that it expects on the suspect's passages.
-    fn mark_of(&self, reference: &dyn ReferenceModel, verifier: &Verifier<'_>) -> Result<Option<f64>, Error> {
+    /// ln p of the mark in text that is said to be key-free: what the key had a part in would accuse whoever copies it.
+    ///
+    /// A text that is surely marked is refused. An honest one is, with a chance of at most 1e-6.
+    fn mark_of_key_free_text(&self, verifier: &Verifier<'_>, corpus: &Corpus) -> Result<Option<f64>, Error> {
+        if self.origin != Origin::KeyFree {
+            return Ok(None);
+        }
+        let ln_p = match verifier.tests(&Evidence::new(corpus)) {
+            Ok(tests) => smallest_adjusted(&tests),
+            Err(error) if error.is_nothing_to_score() => None,
+            Err(error) => return Err(error.into()),
+        };
+        match ln_p.filter(|ln_p| *ln_p <= SURELY_MARKED_LN_P) {
+            Some(ln_p) => Err(Kind::MarkedText { p: LnP::from_ln(ln_p) }.into()),
+            None => Ok(ln_p),
+        }
+    }
+
+    /// A reference tested for the mark: the count of its text, or the mass that it expects on the suspect's passages;
+    /// none where there is nothing to score.
+    fn tests_of_reference(
+        &self,
+        reference: &dyn ReferenceModel,
+        verifier: &Verifier<'_>,
+    ) -> Result<Vec<TestResult>, Error> {
         let rule = self.reader.context_rule();
         let mut corpus = Corpus::new(rule);
         let items = match reference.text() {
@@ -322,8 +376,8 @@ impl<'a> Study<'a> {
             evidence = evidence.marked_reading();
         }
         match verifier.tests(&evidence) {
-            Ok(tests) => Ok(smallest_adjusted(&tests)),
-            Err(error) if error.is_nothing_to_score() => Ok(None),
+            Ok(tests) => Ok(tests),
+            Err(error) if error.is_nothing_to_score() => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
     }
@@ -353,8 +407,9 @@ impl<'a> Study<'a> {
                 without: self.prompts.map_or(self.materials.suspect.len() as u64, |p| p.without),
             });
         }
-        if self.materials.plan_digest.is_none() {
-            cautions.push(Caution::NoPlan);
+        cautions.push(if self.materials.plan_digest.is_some() { Caution::OneRun } else { Caution::NoPlan });
+        if let Some(share) = self.share_served_verbatim().filter(|share| *share >= MUCH_VERBATIM) {
+            cautions.push(Caution::ServedText { share });
         }
         if self.origin == Origin::Marked {
             cautions.push(Caution::MarkedReading);
@@ -423,6 +478,15 @@ fn smallest_adjusted(tests: &[TestResult]) -> Option<f64> {
 
 /// A document of so many tokens is not met twice by chance.
 const LONG_DOCUMENT: usize = 20;
+
+/// From this share on, what the suspect is said to have written is what was served.
+const MUCH_VERBATIM: f64 = 0.2;
+
+/// A z that chance goes below once in a thousand times.
+const SUSPICIOUS_LOW_Z: f64 = -3.1;
+
+/// ln 1e-6: text is not free of the key's part.
+const SURELY_MARKED_LN_P: f64 = -13.815_510_557_964_274;
 
 /// Below this much of the probability listed, an open test sees little.
 const LEAST_LISTED_MASS: f64 = 0.9;

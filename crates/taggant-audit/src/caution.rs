@@ -10,6 +10,12 @@ pub(crate) enum Caution {
     Absence,
     NoPrompts { without: u64 },
     NoPlan,
+    OneRun,
+    OtherTest { name: String, p: LnP },
+    MarkedControl { name: String, p: LnP },
+    ServedText { share: f64 },
+    MarkedText { p: LnP },
+    ScreenedReference { name: String, z: f64 },
     NoCommitment,
     Unpublished,
     EmptyCohort { cohort: String },
@@ -37,6 +43,36 @@ impl fmt::Display for Caution {
             Self::NoPlan => f.write_str(
                 "no plan was fixed before looking: that the key, the test or the files were chosen afterwards cannot be excluded; \
                  see `taggant audit plan`",
+            ),
+            Self::OneRun => f.write_str(
+                "a plan fixes what a run does and not that it was the only one: runs on other answers under the same plan would \
+                 share alpha; --hypotheses counts them",
+            ),
+            Self::OtherTest { name, p } => write!(
+                f,
+                "{name}, which does not decide, gives p = {p}: below alpha. No test may be chosen after looking: fix it in a plan, and \
+                 run it on other text of the suspect"
+            ),
+            Self::MarkedControl { name, p } => write!(
+                f,
+                "the control {name} shows the mark itself (p = {p}): it is not innocent, or the log, the key or the test is at fault; \
+                 rely on no verdict of this run before that is known"
+            ),
+            Self::ServedText { share } => write!(
+                f,
+                "{:.0} % of what the suspect is said to have written stands in the served log word for word, in stretches of 20 \
+                 tokens: if it was given that text, and did not write it by itself, this is evidence of nothing",
+                100.0 * share
+            ),
+            Self::MarkedText { p } => write!(
+                f,
+                "the text that the suspect read may carry this key's mark itself (p = {p}): if a key had a part in it, what an \
+                 innocent model copies from it counts; see --origin marked"
+            ),
+            Self::ScreenedReference { name, z } => write!(
+                f,
+                "the reference {name} scores lower than chance under this key (z = {z:.1}), as if it had been chosen with it: then it \
+                 accuses the innocent; use another"
             ),
             Self::NoCommitment => f.write_str(
                 "the plan has no commitment to some key: that the key was chosen afterwards, with the suspect at hand, cannot be \

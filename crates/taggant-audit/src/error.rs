@@ -1,5 +1,7 @@
 //! What can go wrong in an audit.
 
+use taggant_verify::LnP;
+
 /// An error of this crate. Its message is one line and never holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -52,6 +54,22 @@ pub(crate) enum Kind {
          the key; use text that no key had a part in"
     )]
     KeyedReading,
+    #[error(
+        "on marked text a list of log-probs must not say which token came, and these lists differ in length, the shortest has \
+         {shortest} and others {longest}: give the same number of likeliest tokens at every position, or text that no key had a \
+         part in"
+    )]
+    UnevenLists { shortest: usize, longest: usize },
+    #[error(
+        "log-probs over another tokenizer are not read on marked text: which positions and tokens both have depends on what \
+         came; use text that no key had a part in"
+    )]
+    AlignedReading,
+    #[error(
+        "the text that the suspect read carries this key's mark itself (p = {p}): it is not text that no key had a part in; read \
+         it as --origin marked"
+    )]
+    MarkedText { p: LnP },
     #[error("{document}: {message}")]
     Json { document: &'static str, message: String },
     #[error("{document}: expected at most {max} bytes, found more")]
@@ -65,10 +83,18 @@ pub(crate) enum Kind {
     #[error("a digest is 64 lower-case hexadecimal digits, {found}")]
     Digest { found: String },
     #[error(
-        "the level {level} is below {floor:.2e}, the smallest p that these cohorts can give: expected more cohorts, or a level \
-         of at least that"
+        "the level {level} is below {}, the smallest p that these cohorts can give: expected more cohorts, or a level \
+         of at least that",
+        rounded_up(*floor)
     )]
     CohortLevel { level: f64, floor: f64 },
     #[error("findings: {message}")]
     Findings { message: String },
+}
+
+/// A number in a few digits, none of which makes it smaller.
+fn rounded_up(x: f64) -> String {
+    let scale = 10_f64.powf(2.0 - x.log10().floor());
+    let shown = (x * scale).ceil() / scale;
+    format!("{shown:.2e}")
 }

@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 use taggant::TokenId;
 use taggant_corpus::LnRow;
+use taggant_verify::audit_result::ReferenceKind;
 
-use crate::blind::blind;
+use crate::blind::{LEAST_P, Lists};
 use crate::error::Error;
 use crate::passage::Passage;
 use crate::reference::ReferenceModel;
@@ -22,7 +23,8 @@ pub struct Mixture<'a> {
     /// Per reference: its weight and how it fared, in the order of the references.
     parts: Vec<Part>,
     /// Whether rows may not know which tokens came.
-    is_blind: bool,
+    /// On marked text: of each reference how long its lists are, where it gives lists.
+    blind: Option<Vec<Option<Lists>>>,
 }
 
 /// One reference of a mixture.
@@ -63,17 +65,32 @@ impl<'a> Mixture<'a> {
             Part { share, positions, mean_ln_likelihood }
         };
         let parts = likelihoods.iter().zip(&shares).map(part).collect();
-        Ok(Self { references, parts, is_blind: false })
+        Ok(Self { references, parts, blind: None })
     }
 
     /// The same references with equal weights: where the passages depend on a key, nothing may be fitted to them, and
     /// [`rows`](Self::rows) list no token for no better reason than that it came.
-    #[must_use]
-    pub fn with_equal_shares(mut self) -> Self {
-        self.is_blind = true;
+    ///
+    /// # Errors
+    /// When a reference cannot read a passage, or gives lists that differ in length and the shortest has one token.
+    pub fn with_equal_shares(mut self, passages: &[Passage]) -> Result<Self, Error> {
+        let lists = |reference: &&dyn ReferenceModel| -> Result<Option<Lists>, Error> {
+            if reference.kind() != ReferenceKind::LogProbs {
+                return Ok(None);
+            }
+            let read = |passage: &Passage| reference.rows(passage, LEAST_P);
+            let rows: Vec<Vec<Option<LnRow>>> = passages.iter().map(read).collect::<Result<_, _>>()?;
+            let with_token = |(rows, passage): (&'_ Vec<Option<LnRow>>, &Passage)| {
+                let rows = rows.iter().zip(passage.tokens.clone());
+                rows.filter_map(|(row, token)| Some((row.clone()?, token))).collect::<Vec<_>>()
+            };
+            let known: Vec<(LnRow, TokenId)> = rows.iter().zip(passages).flat_map(with_token).collect();
+            Lists::of(known.iter().map(|(row, token)| (row, *token))).map(Some)
+        };
+        self.blind = Some(self.references.iter().map(lists).collect::<Result<_, _>>()?);
         let share = 1.0 / self.parts.len() as f64;
         self.parts.iter_mut().for_each(|part| part.share = share);
-        self
+        Ok(self)
     }
 
     /// How each reference fared, in their order.
@@ -90,11 +107,14 @@ impl<'a> Mixture<'a> {
     /// When a reference cannot read the passage.
     pub fn rows(&self, passage: &Passage, least_p: f64) -> Result<Vec<Option<MixedRow>>, Error> {
         let mut of_references = Vec::new();
-        for (reference, part) in self.references.iter().zip(&self.parts) {
+        for (at, (reference, part)) in self.references.iter().zip(&self.parts).enumerate() {
             if part.share > 0.0 {
                 let rows = reference.rows(passage, least_p)?;
-                of_references
-                    .push((part.share, if self.is_blind { blinded(rows, passage, least_p) } else { rows }));
+                let rows = match &self.blind {
+                    Some(lists) => blinded(rows, passage, lists[at]),
+                    None => rows,
+                };
+                of_references.push((part.share, rows));
             }
         }
         let mixed = |at: usize| {
@@ -130,10 +150,14 @@ pub struct MixedRow {
 }
 
 /// Rows without the tokens that are there only because they came.
-fn blinded(rows: Vec<Option<LnRow>>, passage: &Passage, least_p: f64) -> Vec<Option<LnRow>> {
-    let above = |row: Option<LnRow>| row.map(|row| row.without_below(least_p)).filter(|row| !row.is_empty());
-    let rows: Vec<Option<LnRow>> = rows.into_iter().map(above).collect();
-    blind(&rows, &passage.tokens)
+fn blinded(rows: Vec<Option<LnRow>>, passage: &Passage, lists: Option<Lists>) -> Vec<Option<LnRow>> {
+    let above = |row: Option<LnRow>| row.map(|row| row.without_below(LEAST_P));
+    let rows = match lists {
+        Some(lists) => lists.blind(&rows, &passage.tokens),
+        // A model that is at hand gives every token above a threshold.
+        None => rows.into_iter().map(above).collect(),
+    };
+    rows.into_iter().map(|row| row.filter(|row| !row.is_empty())).collect()
 }
 
 /// What a row gives a token; one that it does not list has a part of what is unlisted.

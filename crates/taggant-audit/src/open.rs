@@ -7,7 +7,7 @@ use taggant_corpus::LnRow;
 use taggant_verify::audit_result::{OpenCounts, Origin};
 use taggant_verify::{Coefficient, Items, SequenceSet};
 
-use crate::blind::blind;
+use crate::blind::Lists;
 use crate::error::Error;
 use crate::mixture::{MixedRow, Mixture};
 use crate::occurrence::Occurrences;
@@ -46,7 +46,8 @@ impl Open {
     /// Sums over passages with log-probs; `None` if none has any.
     ///
     /// # Errors
-    /// When a reference cannot read a passage, or a sum is beyond what a coefficient can hold.
+    /// When a reference cannot read a passage, a sum is beyond what a coefficient can hold, or on marked text lists differ in
+    /// length and the shortest has one token.
     pub fn new(
         rule: ContextRule,
         passages: &[Passage],
@@ -58,6 +59,10 @@ impl Open {
             return Ok(None);
         }
         let width = rule.width.len();
+        let lists = match origin {
+            Origin::Marked => Some(Lists::of(passages.iter().flat_map(Passage::known_rows))?),
+            _ => None,
+        };
         let mut occurrences = Occurrences::new(origin, excluded);
         let (mut mass, mut paired, mut argmax) = (Sums::new(rule), Sums::new(rule), Items::new(rule));
         let mut seen = Seen::default();
@@ -75,7 +80,7 @@ impl Open {
             }
             let of_passage = |(passage, numbers): (&Passage, &Vec<Option<u32>>)| -> Result<Part, Error> {
                 let rows = passage.log_probs.as_deref().unwrap_or_default();
-                let blinded = (origin == Origin::Marked).then(|| blind(rows, &passage.tokens));
+                let blinded = lists.map(|lists| lists.blind(rows, &passage.tokens));
                 let rows = blinded.as_deref().unwrap_or(rows);
                 let references = reference.map(|reference| reference.rows(passage, LEAST_P)).transpose()?;
                 let mut part = Part::default();

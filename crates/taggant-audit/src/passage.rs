@@ -24,6 +24,12 @@ impl Passage {
         Self { id: id.into(), tokens, ..Self::default() }
     }
 
+    /// The rows that are there, each with the token that came.
+    pub(crate) fn known_rows(&self) -> impl Iterator<Item = (&LnRow, TokenId)> {
+        let rows = self.log_probs.iter().flatten().zip(&self.tokens);
+        rows.filter_map(|(row, &token)| Some((row.as_ref()?, token)))
+    }
+
     /// The prompt and the tokens, and where the latter begin.
     pub(crate) fn history(&self) -> (Vec<TokenId>, usize) {
         let mut tokens = self.prompt.clone().unwrap_or_default();

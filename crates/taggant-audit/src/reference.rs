@@ -47,7 +47,7 @@ pub struct NgramReference {
 impl NgramReference {
     /// Fits an n-gram model on an unmarked model's text: interpolated Kneser-Ney over `order` tokens.
     ///
-    /// The vocabulary is that of the text and of `vocab_size`, the larger of both; tokens beyond it leave the model silent.
+    /// The vocabulary is that of the text and of `vocab_size`, the larger of both and at most 2^20; tokens beyond it leave the model silent.
     ///
     /// # Errors
     /// When there is no token to fit on.
@@ -65,6 +65,8 @@ impl NgramReference {
         if largest > MOST_VOCABULARY {
             return Err(Kind::Vocabulary { name, found: largest, most: MOST_VOCABULARY }.into());
         }
+        // Beyond its vocabulary the model is silent: a stray id of the suspect's must not make a row of billions.
+        let vocab_size = vocab_size.min(MOST_VOCABULARY);
         let model = KneserNey::train(&documents, order, largest.max(vocab_size))
             .map_err(|source| Kind::Model { name: name.clone(), source })?;
         Ok(Self { name, model, documents })

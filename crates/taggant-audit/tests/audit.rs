@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error fails, as it should")]
 
+use taggant::reader::{Ngrams, Reader, Reading};
 use taggant::scheme::{GreenList, Scheme};
 use taggant::{ContextWidth, Mark, Profile, SamplingParams, Secret, TokenId};
-use taggant_audit::audit::DEFAULT_ORDER;
 use taggant_audit::{Materials, NgramReference, Passage, ReferenceModel, RowsReference, audit};
+use taggant_corpus::LnRow;
 use taggant_lm::KneserNey;
-use taggant_verify::audit_result::{DecidedBy, Origin};
+use taggant_verify::audit_result::{DecidedBy, InputDigest, Origin};
 use taggant_verify::check::check;
 use taggant_verify::report::PKind;
 use taggant_verify::{Plan, Report, Subject, TestName, Verdict};
@@ -141,7 +142,7 @@ fn the_first_test_of_the_order_that_can_be_made_decides() {
     check("score-familiar", filtered());
     check("score-served", Materials { served: Some(log), ..filtered() });
     check("open-paired", Materials { references: vec![reference()], ..materials(with_rows(&text, &model)) });
-    assert_eq!(DEFAULT_ORDER.len(), 8);
+    assert_eq!(TestName::DEFAULT_ORDER.len(), 8);
 }
 
 #[test]
@@ -278,4 +279,130 @@ fn forged_audits_are_found() {
         test.scale = Some(1e-9);
     });
     forged(&|report| report.audit.as_mut().unwrap().stopped_by_scores = true);
+    // Another test that decides, with all that follows from it.
+    forged(&|report| {
+        let audit = report.audit.as_mut().unwrap();
+        audit.decides = "count".into();
+        report.tests.iter_mut().for_each(|test| test.decides = test.name == "count");
+    });
+    forged(&|report| report.audit.as_mut().unwrap().origin = Origin::KeyFree);
+    forged(&|report| report.audit.as_mut().unwrap().plan_digest = Some("0".into()));
+    forged(&|report| report.audit.as_mut().unwrap().decided_by = DecidedBy::Plan);
+    forged(&|report| report.audit.as_mut().unwrap().effects[0].positions = 1);
+    forged(&|report| report.audit.as_mut().unwrap().effects[0].name = "open-mass".into());
+    forged(&|report| report.audit.as_mut().unwrap().references[0].share = 7.0);
+    let input = InputDigest { role: "suspect".into(), name: "a".into(), bytes: 1, sha256: "zz".into() };
+    forged(&|report| report.audit.as_mut().unwrap().inputs.push(input.clone()));
+}
+
+/// Lists of every token of at least a tenth of the largest probability, and the one that came, as servers give them.
+fn by_share_of_the_largest(documents: &[Vec<TokenId>]) -> Vec<Passage> {
+    let mut passages = with_rows(documents, &NgramReference::new("model", model()));
+    for passage in &mut passages {
+        for (row, &token) in passage.log_probs.iter_mut().flatten().zip(&passage.tokens) {
+            let Some(whole) = row else { continue };
+            let largest = whole.ln_p().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let entries = whole.ids().iter().copied().zip(whole.ln_p().iter().copied());
+            let kept = entries.filter(|(id, ln_p)| *ln_p >= largest - 10_f32.ln() || *id == token);
+            let (ids, ln_p) = kept.unzip();
+            *row = Some(LnRow::new(ids, ln_p).unwrap().with_observed(token));
+        }
+    }
+    passages
+}
+
+#[test]
+fn lists_of_any_length_on_marked_text_do_not_say_what_came() {
+    let text = write(Some(&mark(1)), 40, 31);
+    let mut suspect = by_share_of_the_largest(&text);
+    let marked = |suspect| Materials { origin: Some(Origin::Marked), ..materials(suspect) };
+    match run(&marked(suspect.clone())) {
+        Ok(report) => assert!(
+            report.tests.iter().all(|test| test.z.is_none_or(|z| z.abs() < 4.0)),
+            "an innocent model of unmarked text: {:?}",
+            report.tests.iter().map(|test| (test.name.clone(), test.z)).collect::<Vec<_>>()
+        ),
+        Err(error) => assert!(error.to_string().contains("differ in length"), "{error}"),
+    }
+    suspect[0].log_probs.as_mut().unwrap()[5] = Some(LnRow::new(vec![1], vec![-0.5]).unwrap());
+    let error = run(&marked(suspect)).unwrap_err().to_string();
+    assert!(error.contains("differ in length"), "{error}");
+}
+
+#[test]
+fn text_that_a_key_had_a_part_in_is_not_key_free() {
+    let student = NgramReference::new("student", model());
+    let read = |text: &[Vec<TokenId>]| {
+        run(&Materials { origin: Some(Origin::KeyFree), ..materials(with_rows(text, &student)) })
+    };
+    let error = read(&write(Some(&mark(1)), 40, 33)).unwrap_err().to_string();
+    assert!(error.contains("carries this key's mark itself") && error.contains("--origin marked"), "{error}");
+    assert!(read(&write(None, 20, 34)).is_ok());
+}
+
+#[test]
+fn a_reference_that_was_chosen_with_the_key_is_named() {
+    // Of many unmarked texts those that score lowest.
+    let reader = mark(1);
+    let z = |tokens: &Vec<TokenId>| {
+        let green = tokens.windows(2).filter(|ngram| {
+            let ngram = [ngram[0], ngram[1]];
+            let mut readings = [Reading::default()];
+            reader.readings(Ngrams::packed(&ngram, 2), &mut readings);
+            reader.law().score(readings[0].value) > 0
+        });
+        green.count()
+    };
+    let mut texts = write(None, 2000, 35);
+    texts.sort_by_key(z);
+    texts.truncate(10);
+    let mut materials = materials(passages(&write(None, 20, 36)));
+    materials.references.push(Box::new(NgramReference::fit("screened", texts, 3, VOCABULARY).unwrap()));
+    let report = run(&materials).unwrap();
+    assert!(
+        report.cautions.iter().any(|caution| caution.contains("screened scores lower than chance")),
+        "{:?}",
+        report.cautions
+    );
+}
+
+#[test]
+fn a_log_that_was_given_as_answers_is_said() {
+    let served = write(Some(&mark(1)), 20, 37);
+    let beheaded: Vec<Vec<TokenId>> = served.iter().map(|tokens| tokens[1..].to_vec()).collect();
+    let report = run(&Materials { served: Some(served), ..materials(passages(&beheaded)) }).unwrap();
+    assert!(report.cautions.iter().any(|caution| caution.contains("word for word")), "{:?}", report.cautions);
+}
+
+#[test]
+fn a_prompt_without_a_word_is_none() {
+    let mut suspect = passages(&write(None, 5, 38));
+    suspect.iter_mut().for_each(|passage| passage.prompt = Some(Vec::new()));
+    let report = run(&materials(suspect)).unwrap();
+    assert!(
+        report.cautions.iter().any(|caution| caution.starts_with("5 rows have no prompt")),
+        "{:?}",
+        report.cautions
+    );
+}
+
+#[test]
+fn no_test_on_served_contexts_survives_a_stop_by_the_scores() {
+    let mut materials = materials(passages(&write(Some(&mark(1)), 20, 39)));
+    materials.stopped_by_scores = true;
+    materials.served = Some(write(Some(&mark(1)), 20, 40));
+    let report = run(&materials).unwrap();
+    let names: Vec<&str> = report.tests.iter().map(|test| &test.name[..]).collect();
+    assert_eq!((names, &report.audit.unwrap().decides[..]), (vec!["count"], "count"));
+    assert_eq!(report.effect, None);
+}
+
+#[test]
+fn a_stray_id_makes_no_row_of_billions() {
+    let mut suspect = passages(&write(None, 5, 41));
+    suspect[0].tokens[3] = TokenId::MAX;
+    let mut materials = materials(suspect);
+    let fitted = NgramReference::fit("unmarked", write(None, 20, 42), 3, TokenId::MAX as usize + 1).unwrap();
+    materials.references.push(Box::new(fitted));
+    assert!(run(&materials).is_ok());
 }

@@ -178,7 +178,7 @@ fn the_floor_is_known_before_looking_and_a_level_below_it_is_refused() {
     cohorts.check_level(0.01).unwrap();
     cohorts.check_level(1.0 / 1820.0).unwrap();
     let message = cohorts.check_level(5e-4).unwrap_err().to_string();
-    assert!(message.starts_with("the level 0.0005 is below 5.49e-4, the smallest p"), "{message}");
+    assert!(message.starts_with("the level 0.0005 is below 5.50e-4, the smallest p"), "{message}");
     for level in [0.0, 1.0, f64::NAN, -0.5] {
         let message = cohorts.check_level(level).unwrap_err().to_string();
         assert!(message.contains("level must be above 0 and below 1"), "{message}");
@@ -301,7 +301,7 @@ fn every_verdict_follows_from_keys_contrast_and_self_checks() {
         "A leak of exactly",
     );
     let everywhere_and_more = |at: usize| noise(at) + if at < 4 { 19.0 } else { 9.0 };
-    check(&everywhere_and_more, CohortVerdict::CohortEvidence, "beyond their public exposure");
+    check(&everywhere_and_more, CohortVerdict::CohortEvidence, "beyond the exposure that is recorded");
     let mut failed = findings(&[9.0; 16]);
     failed[11].self_check_passed = false;
     let result = labelled(16, 4).test(&failed, ALPHA, 0.01).unwrap();

@@ -290,7 +290,8 @@ pub(crate) struct ServerArgs {
     /// again.
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
-    /// Writes the answers of a live suspect as rows of jsonl too: for a reference to read, or another test.
+    /// Writes the answers of a live suspect as rows of jsonl too, {id, prompt, text} without log-probs: for a reference to read,
+    /// or another test.
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: Option<PathBuf>,
     /// Where the server's key is: an environment variable.

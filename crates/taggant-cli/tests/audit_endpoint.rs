@@ -78,7 +78,8 @@ fn answers_are_asked_for_kept_and_tested() {
     assert_eq!(report["audit"]["decides"], "count");
     assert_eq!(report["audit"]["prompts"]["prompts"], 40);
     assert_eq!(server.requests().len(), 40);
-    let said = format!("40 answers, {} tokens charged, 40 requests; all prompts were asked", server.tokens());
+    let said =
+        format!("answers: 40, tokens charged: {}, requests: 40; all prompts were asked", server.tokens());
     assert!(first.stderr.contains(&said), "{}", first.stderr);
 
     // What is logged is not asked again, and gives the same report.
@@ -155,7 +156,7 @@ fn a_budget_is_kept_to_the_token() {
     }
     let run = audit(folder.path(), &server, "--log c.jsonl --budget-queries 3");
     assert!(
-        run.stderr.contains("3 answers") && run.stderr.contains("the budget of queries is spent"),
+        run.stderr.contains("answers: 3,") && run.stderr.contains("the budget of queries is spent"),
         "{}",
         run.stderr
     );
@@ -266,8 +267,8 @@ fn what_is_missing_is_said_before_anyone_is_asked() {
         (format!("--endpoint {url} {ASKED} {log} --answers none/a.jsonl"), "there is no folder none"),
         (format!("--endpoint {url} {ASKED} {log} --endpoint-key 12345"), "a key is never an argument"),
         (format!("--endpoint {url} {ASKED} {log} --endpoint-key env:TAGGANT_NO_SUCH"), "TAGGANT_NO_SUCH"),
-        (format!("--suspect prompts.jsonl --model student"), "--model is about a live suspect"),
-        (format!("--suspect prompts.jsonl --budget-tokens 5"), "it needs --endpoint or --plan"),
+        ("--suspect prompts.jsonl --model student".into(), "--model is about a live suspect"),
+        ("--suspect prompts.jsonl --budget-tokens 5".into(), "it needs --endpoint or --plan"),
         (format!("--endpoint ftp://127.0.0.1/v1 {ASKED} {log}"), "http"),
     ] {
         let run = run(folder.path(), &format!("audit run {MARK} {flags}"));

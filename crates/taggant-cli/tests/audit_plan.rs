@@ -106,7 +106,9 @@ fn a_run_takes_from_the_plan_what_no_flag_says() {
         audit["inputs"].as_array().unwrap().iter().map(|it| it["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["control", "reference", "served", "suspect"]);
     let cautions = cautions(&report);
-    assert!(!cautions.contains("plan"), "a plan with a commitment that was published: {cautions}");
+    assert!(!cautions.contains("no plan"), "{cautions}");
+    assert!(!cautions.contains("commitment"), "one that was published: {cautions}");
+    assert!(cautions.contains("not that it was the only one"), "{cautions}");
 }
 
 #[test]

@@ -102,6 +102,8 @@ impl<'a, F: FnMut(Document)> Batch<'a, F> {
 fn document(at: String, id: String, mut row: Row, options: &Options) -> Result<(Document, bool), Error> {
     let tokenizer = options.tokenizer.as_ref();
     let is_text = matches!(&row.content, Content::Text(_)) && tokenizer.is_some();
+    let is_of_tokens = matches!(&row.content, Content::Tokens(_));
+    let is_prompt_of_tokens = matches!(&row.prompt, Some(Content::Tokens(_)));
     let encode = |content: Content, keep_text: bool| match (content, tokenizer) {
         (Content::Tokens(tokens), _) => Ok((tokens, None)),
         (Content::Text(text), Some(tokenizer)) if keep_text => {
@@ -123,7 +125,10 @@ fn document(at: String, id: String, mut row: Row, options: &Options) -> Result<(
     let log_probs =
         row.log_probs.map(|log_probs| log_probs.into_iter().zip(&tokens).map(with_observed).collect());
     let id = row.id.unwrap_or(id);
-    Ok((Document { id, at, tokens, weights: row.weights, prompt, log_probs, text }, is_text))
+    let weights = row.weights;
+    let document =
+        Document { id, at, tokens, weights, prompt, log_probs, is_of_tokens, is_prompt_of_tokens, text };
+    Ok((document, is_text))
 }
 
 /// Weights and log-probs go with tokens one to one.

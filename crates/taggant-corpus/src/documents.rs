@@ -30,6 +30,10 @@ pub struct Document {
     /// What a model said of each token, where [`Fields::log_probs`] asks for it and the row has it: entry i predicts
     /// token i from the prompt and all tokens before it, `None` where nothing is known.
     pub log_probs: Option<Vec<Option<LnRow>>>,
+    /// Whether its tokens stood in the row, and were not made of a text here.
+    pub is_of_tokens: bool,
+    /// Whether those of its prompt did.
+    pub is_prompt_of_tokens: bool,
     /// The text it was encoded from, where [`Options::keep_text`] asks for it; rows of tokens have none.
     pub text: Option<EncodedText>,
 }

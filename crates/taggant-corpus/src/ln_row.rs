@@ -20,6 +20,7 @@ pub struct LnRow {
     listed_mass: f64,
     unlisted_mass: f64,
     unlisted_bound: f64,
+    is_aligned: bool,
 }
 
 impl LnRow {
@@ -136,6 +137,13 @@ impl LnRow {
         self.unlisted_bound
     }
 
+    /// Whether it is a row over another tokenizer's tokens, of which those are listed that this one has too. Which they are,
+    /// and at which positions, depends on the text that came.
+    #[must_use]
+    pub fn is_aligned(&self) -> bool {
+        self.is_aligned
+    }
+
     /// The most likely token, of several the one with the lowest id; `None` where an unlisted one may be likelier.
     #[must_use]
     pub fn most_likely(&self) -> Option<TokenId> {
@@ -189,13 +197,20 @@ impl LnRow {
         let sum = pairs.iter().map(|&(_, ln_p)| probability(ln_p.min(0.0))).sum();
         let row = Self::kept(pairs.into_iter(), sum);
         let unlisted_mass = (rest + (mass - row.listed_mass).max(0.0)).min(1.0);
-        Self { unlisted_mass, unlisted_bound: unlisted_mass, ..row }
+        Self { unlisted_mass, unlisted_bound: unlisted_mass, is_aligned: true, ..row }
     }
 
     fn kept(pairs: impl Iterator<Item = (TokenId, f32)>, sum: f64) -> Self {
         let kept = pairs.filter(|&(_, ln_p)| ln_p > Self::NEVER).map(|(id, ln_p)| (id, ln_p.min(0.0)));
         let (ids, ln_p) = kept.unzip();
-        Self { ids, ln_p, listed_mass: sum.min(1.0), unlisted_mass: 0.0, unlisted_bound: 0.0 }
+        Self {
+            ids,
+            ln_p,
+            listed_mass: sum.min(1.0),
+            unlisted_mass: 0.0,
+            unlisted_bound: 0.0,
+            is_aligned: false,
+        }
     }
 
     pub(crate) fn iter_ln(&self) -> impl Iterator<Item = (TokenId, f32)> + '_ {

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use taggant::law::Law;
 
-use crate::audit_result::{Origin, ScoreEffect};
+use crate::audit_result::{AuditResult, DecidedBy, Origin, ScoreEffect};
 use crate::corpus::SHORT_CONTEXT;
 use crate::decoys::{mean_and_sd, rank};
 use crate::documents::adjust_documents;
@@ -15,7 +15,7 @@ use crate::null::Null;
 use crate::report::{Plots, Report, TestResult};
 use crate::self_check::{SelfCheck, distance_from_uniform};
 use crate::spans::hypotheses;
-use crate::test_name::TestName;
+use crate::test_name::{Filter, StatisticName, TestName};
 use crate::test_result::Reliance;
 use crate::verdict::{AT_POWER, adjust, detectable_effect, level, verdict};
 use crate::verifier::{EFFECT_LEVEL, Plan};
@@ -67,6 +67,9 @@ pub fn check(report: &Report) -> Vec<Discrepancy> {
             stated,
             recomputed: "the name of one of the tests".into(),
         });
+    }
+    if let Some(audit) = &report.audit {
+        impossible_audit(report, audit, &mut found);
     }
     impossible_documents(report, &mut found);
     if let Some(plots) = &report.plots
@@ -188,6 +191,76 @@ fn recompute_audit(report: &mut Report) {
         if let Some(test) = report.tests.iter().find(is_its) {
             *effect = ScoreEffect::of(test, effect.positions);
         }
+    }
+}
+
+/// Says what in an audit cannot stand beside the rest of the report: a test that the origin does not make, a default that is
+/// not the first of its order, effects of other tests, digests and shares that are none.
+fn impossible_audit(report: &Report, audit: &AuditResult, found: &mut Vec<Discrepancy>) {
+    let mut say = |field: String, stated: String, recomputed: &str| {
+        found.push(Discrepancy { field, stated, recomputed: recomputed.into() });
+    };
+    let names: Vec<TestName> = report.tests.iter().filter_map(|test| test.name.parse().ok()).collect();
+    for (at, name) in names.iter().enumerate() {
+        let is_possible = match audit.origin {
+            Origin::Suspect => *name != TestName::WEIGHTED,
+            Origin::KeyFree | Origin::Marked => name.is_open(),
+        };
+        let is_stoppable = name.statistic() == StatisticName::Count && name.filter() != Filter::Served;
+        if !is_possible || (audit.stopped_by_scores && !is_stoppable) {
+            let field = format!("tests[{at}].name");
+            say(field, name.to_string(), "a test of this origin and this way of asking");
+        }
+    }
+    let first = TestName::DEFAULT_ORDER.into_iter().find(|name| names.contains(name));
+    if audit.decided_by == DecidedBy::DefaultOrder
+        && first.is_none_or(|name| name.to_string() != audit.decides)
+    {
+        let first = first.map_or_else(|| "none".into(), |name| name.to_string());
+        say(
+            "audit.decides".into(),
+            audit.decides.clone(),
+            &format!("the first of the default order: {first}"),
+        );
+    }
+    if audit.decided_by == DecidedBy::Plan && audit.plan_digest.is_none() {
+        say("audit.plan_digest".into(), "null".into(), "that of the plan that named the test");
+    }
+    let is_digest =
+        |text: &String| text.len() == 64 && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    if let Some(digest) = audit.plan_digest.as_ref().filter(|digest| !is_digest(digest)) {
+        say("audit.plan_digest".into(), digest.clone(), "64 lower-case hexadecimal digits");
+    }
+    for (at, input) in audit.inputs.iter().enumerate().filter(|(_, input)| !is_digest(&input.sha256)) {
+        say(format!("audit.inputs[{at}].sha256"), input.sha256.clone(), "64 lower-case hexadecimal digits");
+    }
+    for (at, effect) in audit.effects.iter().enumerate() {
+        let of = |test: &&TestResult| (&test.name, &test.channel) == (&effect.name, &effect.channel);
+        let test = report.tests.iter().find(of);
+        let name = effect.name.parse::<TestName>().ok();
+        let expected = match (test, name) {
+            (Some(test), Some(name)) if name.is_count() => Some(test.n),
+            (Some(_), Some(name)) if name.is_open() => audit.open.as_ref().map(|open| open.kept),
+            (Some(_), Some(TestName::SCORE)) => Some(effect.positions.min(report.corpus.scored)),
+            _ => None,
+        };
+        if expected != Some(effect.positions) {
+            let expected = expected.map_or_else(|| "no such effect".into(), |n| n.to_string());
+            say(format!("audit.effects[{at}].positions"), effect.positions.to_string(), &expected);
+        }
+    }
+    let is_share = |share: &f64| (-1e-9..=1.0 + 1e-9).contains(share);
+    if let Some(open) = &audit.open {
+        let masses = [Some(open.mean_listed_mass), open.reference_listed_mass];
+        if !masses.iter().flatten().all(is_share) || open.kept > open.positions {
+            say("audit.open".into(), format!("{open:?}"), "parts of the positions and of a mass of 1");
+        }
+    }
+    let shares: f64 = audit.references.iter().map(|reference| reference.share).sum();
+    let are_shares = audit.references.iter().all(|reference| is_share(&reference.share));
+    let is_whole = are_shares && (shares - 1.0).abs() < 1e-6;
+    if !audit.references.is_empty() && !is_whole {
+        say("audit.references[].share".into(), shares.to_string(), "shares that sum to 1");
     }
 }
 

@@ -71,14 +71,27 @@ impl TestName {
         Self::WEIGHTED,
     ];
 
+    /// The order in which the tests of an audit are taken to decide where no plan and no flag names one: the first that is
+    /// made. What is at hand decides it, never a result.
+    pub const DEFAULT_ORDER: [Self; 8] = [
+        Self::OPEN_PAIRED,
+        Self::SCORE.under(Filter::Served),
+        Self::SCORE.under(Filter::Familiar),
+        Self::SCORE,
+        Self::OPEN_MASS,
+        Self::COUNT.under(Filter::Served),
+        Self::COUNT.under(Filter::Familiar),
+        Self::COUNT,
+    ];
+
     const fn plain(statistic: StatisticName) -> Self {
         Self { statistic, filter: Filter::All }
     }
 
     /// The same statistic under a filter.
     #[must_use]
-    pub fn under(self, filter: Filter) -> Self {
-        Self { filter, ..self }
+    pub const fn under(self, filter: Filter) -> Self {
+        Self { statistic: self.statistic, filter }
     }
 
     /// What is summed.

@@ -69,11 +69,14 @@ pub(crate) fn adjust(tests: &mut [TestResult], runs: u64) {
 pub(crate) fn verdict(tests: &[TestResult], plan: &Plan, is_calibrated: bool, power: &Power) -> Verdict {
     let smallest = tests.iter().filter(|test| test.decides).map(|test| test.ln_p_adjusted);
     let smallest = smallest.fold(0.0, f64::min);
+    // A test that is shown and does not decide makes no evidence; but beside one below alpha nobody can say that there is none.
+    let is_contradicted = tests.iter().any(|test| !test.decides && test.ln_p <= libm::log(plan.alpha));
     if !is_calibrated {
         Verdict::Invalid
     } else if smallest <= libm::log(plan.alpha) {
         Verdict::Evidence
     } else if smallest <= libm::log(SUGGESTIVE_P)
+        || is_contradicted
         || power.detectable_effect.is_none_or(|effect| effect > plan.min_effect)
     {
         Verdict::Inconclusive

@@ -25,7 +25,7 @@ pub(crate) fn decide(
 }
 
 const COHORT_EVIDENCE: &str = "a key was seen, and the flagged cohorts stand out more than the draw of accounts to keys explains: \
-    consistent with text of the flagged cohorts having been used beyond their public exposure. It does not say by which way \
+    consistent with text of the flagged cohorts having been used beyond the exposure that is recorded of them (without any, a difference in it may be all). It does not say by which way \
     that text came, or which account of a cohort it was. A leak of exactly those cohorts' text, its sale or publication by \
     their accounts, or text planted under their keys would look the same";
 

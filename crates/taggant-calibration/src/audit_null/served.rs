@@ -101,8 +101,8 @@ impl Study<'_> {
         let mut judge_open = |items: &Items| judge(mark, items, None, Some(LARGEST_DIFFERENCE), &mut rng);
 
         let passages = read(0.0, LISTS)?;
-        let mixture =
-            Mixture::new(vec![&self.reference as &dyn ReferenceModel], &passages)?.with_equal_shares();
+        let mixture = Mixture::new(vec![&self.reference as &dyn ReferenceModel], &passages)?
+            .with_equal_shares(&passages)?;
         let whole =
             Open::new(rule, &passages, Origin::Marked, &self.none, Some(&mixture))?.context(LOG_PROBS)?;
         let lists = read(0.0, Lists::LikeliestAndObserved(LISTED))?;

@@ -104,7 +104,7 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
     )];
     if let Some(prompts) = audit.prompts {
         sentences.push(format!(
-            "prompts: {} rows with one, {} without; {} distinct contexts of prompts count in no answer",
+            "prompts: {} rows with one, {} without; {} distinct contexts of prompts count in no answer, token for token",
             prompts.prompts, prompts.without, prompts.contexts
         ));
     }

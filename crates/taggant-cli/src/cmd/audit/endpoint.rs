@@ -14,6 +14,7 @@ use taggant_verify::Plan;
 
 use super::asked::{Asked, server};
 use super::files;
+use super::inputs::AlignedShare;
 use crate::audit_args::AuditRunArgs;
 use crate::{failure, input, output};
 
@@ -48,8 +49,8 @@ pub(crate) fn answers(
     let excluded = materials.contexts_of_prompts(reader.context_rule().width.len());
     let mut watch = Watch::new(reader, plan, &excluded);
     let (mut passages, mut rows) = (Vec::new(), String::new());
-    let mut failed = None;
-    let mut on_answer = |answer: &Answer| match passage(answer, tokenizer, alignment.as_ref()) {
+    let (mut failed, mut share) = (None, AlignedShare::default());
+    let mut on_answer = |answer: &Answer| match passage(answer, tokenizer, alignment.as_ref(), &mut share) {
         Ok(passage) => {
             let row = json!({ "id": answer.question, "prompt": answer.prompt, "text": answer.text });
             // Writing to a string cannot fail.
@@ -76,12 +77,13 @@ pub(crate) fn answers(
         _ => "all prompts were asked",
     };
     failure::tell(&format!(
-        "{} answers, {} tokens charged, {} requests; {end}",
+        "answers: {}, tokens charged: {}, requests: {}; {end}",
         summary.delivered, summary.tokens, summary.requests
     ));
     if !summary.failed.is_empty() {
         cautions.push(format!(
-            "{} of {} questions had no answer in the end ({}); run again with the same --log to ask them again",
+            "{} of {} questions had no answer in the end ({}); run again with the same --log to ask them again, if the reason \
+             can pass; each further look at a growing log is a look of its own, and --hypotheses counts them",
             summary.failed.len(),
             questions.len(),
             summary.last_failure.as_deref().unwrap_or("see the log")
@@ -92,6 +94,10 @@ pub(crate) fn answers(
         cautions.push(
             "the endpoint was asked for log-probs and gave none: nothing but its text is tested".into(),
         );
+    }
+    // With the mark's own tokenizer nothing is lost, and nothing is to be said.
+    if !share.is_whole() {
+        cautions.extend(share.caution("of the endpoint"));
     }
     if let Some(path) = &args.server.answers {
         output::write(path, &rows)?;
@@ -124,7 +130,12 @@ pub(crate) fn questions(inputs: &[String], options: &Options) -> Result<Vec<Ques
 }
 
 /// An answer in the mark's tokens, with its log-probs at positions where both tokenizers begin a token.
-fn passage(answer: &Answer, tokenizer: &Tokenizer, alignment: Option<&Alignment>) -> Result<Passage> {
+fn passage(
+    answer: &Answer,
+    tokenizer: &Tokenizer,
+    alignment: Option<&Alignment>,
+    share: &mut AlignedShare,
+) -> Result<Passage> {
     let mut passage = Passage::of_tokens(&answer.question, tokenizer.encode(&answer.text, &answer.question)?);
     passage.prompt = Some(tokenizer.encode(&answer.prompt, &answer.question)?);
     if let (Some(alignment), Some(log_probs)) = (alignment, &answer.log_probs) {
@@ -134,6 +145,7 @@ fn passage(answer: &Answer, tokenizer: &Tokenizer, alignment: Option<&Alignment>
         };
         let tokens: Vec<SuspectToken> = log_probs.iter().map(suspect).collect();
         let aligned = alignment.align(&answer.text, &tokens)?;
+        share.add(&aligned);
         passage.tokens = aligned.tokens;
         passage.log_probs = Some(aligned.log_probs);
     }

@@ -1,9 +1,10 @@
 //! What the files of an audit hold: read as what they are for.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use taggant::TokenId;
 use taggant_audit::plan::{PlannedReference, Role};
 use taggant_audit::{NgramReference, Passage, ReferenceModel, RowsReference};
-use taggant_corpus::Document;
+use taggant_corpus::{Aligned, Alignment, Document, SuspectVocabulary};
 use taggant_verify::audit_result::ReferenceKind;
 
 use super::files::short_name;
@@ -71,38 +72,88 @@ impl<'a> Inputs<'a> {
     }
 
     fn passages(&mut self, role: Role, inputs: &[String]) -> Result<Vec<Passage>> {
-        let mut passages = Vec::new();
-        let summary =
-            input::each(inputs, &self.reading.options, |document| passages.push(passage(document)))?;
+        let mut documents = Vec::new();
+        let summary = input::each(inputs, &self.reading.options, |document| documents.push(document))?;
         input::note(&summary, &format!("--{}", role.as_str()), &mut self.cautions);
-        self.align(role, &mut passages)?;
-        Ok(passages)
+        match (&self.reading.aligned, role) {
+            (Some((alignment, vocabulary)), Role::Suspect | Role::Control | Role::Reference) => {
+                self.align(role, documents, alignment, vocabulary)
+            }
+            // What the teacher gave out is in the tokens of the mark.
+            _ => Ok(documents.into_iter().map(passage).collect()),
+        }
     }
 
-    /// Turns rows over the suspect's tokens into rows over the mark's, where the tokenizers differ. Rows without log-probs were
-    /// read from text, and are the mark's already.
-    fn align(&mut self, role: Role, passages: &mut [Passage]) -> Result<()> {
-        let Some((alignment, vocabulary)) = &self.reading.aligned else { return Ok(()) };
-        let (mut positions, mut kept, mut mass) = (0, 0, 0.0);
-        for passage in passages {
-            let Some(log_probs) = &passage.log_probs else { continue };
-            let text = vocabulary.text(&passage.tokens);
-            let aligned = alignment.align_ids(&text, vocabulary, &passage.tokens, log_probs)?;
-            positions += aligned.positions;
-            kept += aligned.positions_kept;
-            mass += aligned.mass_kept * aligned.positions_kept as f64;
-            passage.tokens = aligned.tokens;
-            passage.log_probs = Some(aligned.log_probs);
+    /// Turns rows over the suspect's tokens into rows over the mark's. Rows of text are the mark's already, and so is unmarked text
+    /// that a reference is fitted on.
+    fn align(
+        &mut self,
+        role: Role,
+        documents: Vec<Document>,
+        alignment: &Alignment,
+        vocabulary: &SuspectVocabulary,
+    ) -> Result<Vec<Passage>> {
+        let tokenizer = self.reading.options.tokenizer.as_ref().context("an alignment has a tokenizer")?;
+        let again = |tokens: &[TokenId], at: &str| tokenizer.encode(&vocabulary.text(tokens), at);
+        let (mut passages, mut share) = (Vec::with_capacity(documents.len()), AlignedShare::default());
+        for document in documents {
+            let is_of_suspect =
+                document.is_of_tokens && (role != Role::Reference || document.log_probs.is_some());
+            let is_prompt_of_suspect =
+                document.is_prompt_of_tokens && (role != Role::Reference || is_of_suspect);
+            let at = document.at.clone();
+            let mut passage = passage(document);
+            if let Some(prompt) = passage.prompt.as_mut().filter(|_| is_prompt_of_suspect) {
+                *prompt = again(prompt, &at)?;
+            }
+            match passage.log_probs.take().filter(|_| is_of_suspect) {
+                Some(log_probs) => {
+                    let text = vocabulary.text(&passage.tokens);
+                    let aligned = alignment.align_ids(&text, vocabulary, &passage.tokens, &log_probs)?;
+                    share.add(&aligned);
+                    passage.tokens = aligned.tokens;
+                    passage.log_probs = Some(aligned.log_probs);
+                }
+                None if is_of_suspect => passage.tokens = again(&passage.tokens, &at)?,
+                None => {}
+            }
+            passages.push(passage);
         }
-        if positions > 0 {
-            self.cautions.push(format!(
-                "the log-probs of --{} are over another tokenizer: {kept} of {positions} positions begin a token of both and were \
-                 read, with {:.0} % of what is listed there; the choice looks at no key",
-                role.as_str(),
-                100.0 * mass / (kept as f64).max(1.0)
-            ));
-        }
-        Ok(())
+        self.cautions.extend(share.caution(&format!("of --{}", role.as_str())));
+        Ok(passages)
+    }
+}
+
+/// How much of log-probs over another tokenizer could be read.
+#[derive(Debug, Default)]
+pub(crate) struct AlignedShare {
+    positions: u64,
+    kept: u64,
+    mass: f64,
+}
+
+impl AlignedShare {
+    pub(crate) fn add(&mut self, aligned: &Aligned) {
+        self.positions += aligned.positions;
+        self.kept += aligned.positions_kept;
+        self.mass += aligned.mass_kept * aligned.positions_kept as f64;
+    }
+
+    /// Whether every position was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.kept == self.positions
+    }
+
+    /// What the report says of it; `None` where there was nothing to align.
+    pub(crate) fn caution(&self, of: &str) -> Option<String> {
+        let Self { positions, kept, mass } = self;
+        (*positions > 0).then(|| {
+            format!(
+                "the log-probs {of} are over another tokenizer: {kept} of {positions} positions begin a token of both and were read, \
+                 with {:.0} % of what is listed there; the choice looks at no key",
+                100.0 * mass / (*kept as f64).max(1.0)
+            )
+        })
     }
 }
 

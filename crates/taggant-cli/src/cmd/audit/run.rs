@@ -1,6 +1,6 @@
 //! `taggant audit run`: what was gathered of a suspect, tested.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use taggant::reader::Reader;
 use taggant_audit::plan::{Budget, PlannedFile, PlannedReference, Role, Terms};
 use taggant_audit::{AtHand, AuditPlan, Materials};
@@ -40,6 +40,17 @@ pub(crate) fn run(args: &AuditRunArgs) -> Result<Status> {
         // Files that hold what was planned are references as planned; the others are named by what they hold.
         let references = plan.terms().references.clone();
         terms::refuse(path, &plan.differences(&run.terms(plan.terms(), references)?))?;
+    }
+
+    let is_twice = |file: &&PlannedFile| {
+        let is_same = |other: &&PlannedFile| other.role == Role::Suspect && other.sha256 == file.sha256;
+        file.role == Role::Reference && files.iter().any(|other| is_same(&other))
+    };
+    if let Some(file) = files.iter().find(is_twice) {
+        bail!(
+            "--reference {} is what the suspect wrote, byte for byte: a reference is another model",
+            file.name
+        );
     }
 
     let mut inputs = Inputs::new(&reading);
