@@ -307,6 +307,9 @@ impl<'a> Study<'a> {
             }
             let tests = self.tests_of_reference(&**reference, verifier)?;
             let lowest = tests.iter().filter_map(|test| test.z).fold(f64::INFINITY, f64::min);
+            if lowest <= SURELY_LOW_Z {
+                return Err(Kind::ScreenedReference { name: reference.name().into(), z: lowest }.into());
+            }
             if lowest <= SUSPICIOUS_LOW_Z {
                 screened.push(Caution::ScreenedReference { name: reference.name().into(), z: lowest });
             }
@@ -484,6 +487,9 @@ const MUCH_VERBATIM: f64 = 0.2;
 
 /// A z that chance goes below once in a thousand times.
 const SUSPICIOUS_LOW_Z: f64 = -3.1;
+
+/// A z that chance goes below three times in ten million.
+const SURELY_LOW_Z: f64 = -5.0;
 
 /// ln 1e-6: text is not free of the key's part.
 const SURELY_MARKED_LN_P: f64 = -13.815_510_557_964_274;

@@ -70,6 +70,11 @@ pub(crate) enum Kind {
          it as --origin marked"
     )]
     MarkedText { p: LnP },
+    #[error(
+        "the reference {name} scores lower than chance under this key (z = {z:.1}): it was chosen with the key, and would accuse \
+         the innocent"
+    )]
+    ScreenedReference { name: String, z: f64 },
     #[error("{document}: {message}")]
     Json { document: &'static str, message: String },
     #[error("{document}: expected at most {max} bytes, found more")]

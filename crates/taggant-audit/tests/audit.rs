@@ -357,7 +357,13 @@ fn a_reference_that_was_chosen_with_the_key_is_named() {
     texts.sort_by_key(z);
     texts.truncate(10);
     let mut materials = materials(passages(&write(None, 20, 36)));
-    materials.references.push(Box::new(NgramReference::fit("screened", texts, 3, VOCABULARY).unwrap()));
+    let fit = |texts| Box::new(NgramReference::fit("screened", texts, 3, VOCABULARY).unwrap());
+    let pairs = texts.iter().flat_map(|tokens| tokens.windows(2)).map(<[TokenId]>::to_vec);
+    let white: Vec<Vec<TokenId>> = pairs.filter(|pair| z(pair) == 0).collect();
+    materials.references = vec![fit(white)];
+    let error = run(&materials).unwrap_err().to_string();
+    assert!(error.contains("it was chosen with the key"), "{error}");
+    materials.references = vec![fit(texts)];
     let report = run(&materials).unwrap();
     assert!(
         report.cautions.iter().any(|caution| caution.contains("screened scores lower than chance")),
