@@ -68,7 +68,9 @@ pub(crate) fn start(args: Args) -> Result<Server, Box<dyn std::error::Error>> {
         key: args.key_env.map(std::env::var).transpose()?,
         fault: Box::new(move |request| turn(request.number)),
     };
-    Ok(Server::start(Arc::new(student), options)?)
+    let port = options.port;
+    let server = Server::start(Arc::new(student), options);
+    Ok(server.map_err(|error| format!("cannot listen on port {port}: {error}; name another with --port"))?)
 }
 
 fn fault(kind: &str) -> Result<Fault, String> {

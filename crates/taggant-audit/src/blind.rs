@@ -94,7 +94,7 @@ impl List {
         Self {
             len: row.len(),
             is_least: row.p(token).is_some_and(|p| row.iter().all(|(_, other)| other >= p)),
-            is_thresholded: row.unlisted_bound() < LEAST_P,
+            is_thresholded: row.unlisted_bound() <= LEAST_P * (1.0 + 1e-6),
         }
     }
 }

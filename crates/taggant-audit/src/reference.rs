@@ -95,7 +95,8 @@ impl NgramReference {
         let is_kept = |(id, ln_p): &(usize, &f32)| **ln_p >= least_ln_p || *id == observed as usize;
         let kept = logits.iter().enumerate().filter(is_kept);
         let (ids, ln_p) = kept.map(|(id, &ln_p)| (id as TokenId, ln_p.min(0.0))).unzip();
-        LnRow::new(ids, ln_p).ok().map(|row| row.with_observed(observed))
+        let row = LnRow::new(ids, ln_p).ok()?.with_observed(observed);
+        Some(row.with_unlisted_at_most(f64::from(least_ln_p).exp()))
     }
 }
 

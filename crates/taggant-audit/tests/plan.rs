@@ -132,9 +132,9 @@ fn another_file_is_named_by_role_and_name() {
         &changed(without),
         &[
             "filters: the plan says served, familiar, prompts, this run familiar, prompts",
-            "served file \"log.jsonl\": the plan says sha256 ba7816bf8f01cfea..., 3 bytes, this run no such file",
+            "served file \"log.jsonl\": the plan says sha256 ba7816bf8f01cfea..., 3 bytes, this run was given no file that holds that",
             "served file \"south.jsonl\" of cohort \"south\": the plan says sha256 2daa8d4a05dfc643..., 5 bytes, \
-             this run no such file",
+             this run was given no file that holds that",
         ],
     );
     // The same file once more is another corpus to a reader, though not to the test.
@@ -168,7 +168,7 @@ fn cohorts_that_trade_keys_profiles_or_logs_deviate() {
         &changed(|terms| terms.files[1].cohort = Some("north".into())),
         &[
             "served file \"south.jsonl\" of cohort \"south\": the plan says sha256 2daa8d4a05dfc643..., 5 bytes, \
-             this run no such file",
+             this run was given no file that holds that",
             "served file \"south.jsonl\" of cohort \"north\": the plan says no such file, this run sha256 \
              2daa8d4a05dfc643..., 5 bytes",
         ],
@@ -245,7 +245,7 @@ fn files_to_come_are_accepted_whatever_they_hold() {
     // And not the other way round.
     let found = AuditPlan::new(answered).unwrap().differences(by_hand.terms());
     assert_eq!(found.len(), 1);
-    assert!(found[0].to_string().ends_with("this run no such file"), "{}", found[0]);
+    assert!(found[0].to_string().ends_with("this run was given no file that holds that"), "{}", found[0]);
     check_differences(
         &changed(|terms| {
             terms.to_come.remove(&Role::Prompts);

@@ -63,6 +63,13 @@ impl LnRow {
         self
     }
 
+    /// The same row where every unlisted token is known to have at most this probability: the threshold it was cut at.
+    #[must_use]
+    pub fn with_unlisted_at_most(mut self, p: f64) -> Self {
+        self.unlisted_bound = self.unlisted_bound.min(p);
+        self
+    }
+
     /// The same row without the entries whose probability is below `least_p`: they are unlisted from here on, with
     /// the mass that they had and a bound that holds for them.
     #[must_use]

@@ -203,7 +203,12 @@ impl Differences {
                     .as_ref()
                     .map_or_else(String::new, |name| format!(" of cohort {}", quoted(name)));
                 let field = format!("{} file {}{of_cohort}", role.as_str(), quoted(&file.name));
-                self.push(field, content(planned), content(found));
+                let has = |file, none: &str| content(file).unwrap_or_else(|| none.to_owned());
+                self.push(
+                    field,
+                    has(planned, "no such file"),
+                    has(found, "was given no file that holds that"),
+                );
             }
         }
     }
@@ -234,9 +239,8 @@ fn unmatched<'a, T, N: PartialEq>(
     pairs
 }
 
-fn content(file: Option<&PlannedFile>) -> String {
-    let Some(file) = file else { return "no such file".into() };
-    format!("{}, {} bytes", short(&file.sha256), file.bytes)
+fn content(file: Option<&PlannedFile>) -> Option<String> {
+    file.map(|file| format!("{}, {} bytes", short(&file.sha256), file.bytes))
 }
 
 /// The start of a digest. All of it would look like a key, and no two files share so much by chance.

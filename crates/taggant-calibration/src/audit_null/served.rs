@@ -13,7 +13,6 @@ use taggant_verify::{Coefficient, Items, SequenceSet};
 
 use super::cell::{About, Cell, Drawn, Kind, Tested, ln_randomized};
 use super::closed::{CONTROL, Listed, TEACHER, Written, contexts, named};
-use super::open::LISTS;
 use super::sizes::Sizes;
 use super::suspect::{Lists, Suspect};
 use super::world::{Documents, Label, Reference, Setting, World, mark, rng, write, write_marked};
@@ -100,7 +99,7 @@ impl Study<'_> {
         };
         let mut judge_open = |items: &Items| judge(mark, items, None, Some(LARGEST_DIFFERENCE), &mut rng);
 
-        let passages = read(0.0, LISTS)?;
+        let passages = read(0.0, MARKED_LISTS)?;
         let mixture = Mixture::new(vec![&self.reference as &dyn ReferenceModel], &passages)?
             .with_equal_shares(&passages)?;
         let whole =
@@ -112,7 +111,7 @@ impl Study<'_> {
         for open in [whole, lists] {
             drawn.extend([&open.mass, &open.paired.context("a reference")?].map(&mut judge_open));
         }
-        let passages = read(COPIES, LISTS)?;
+        let passages = read(COPIES, MARKED_LISTS)?;
         let open = Open::new(rule, &passages, Origin::Marked, &self.none, None)?.context(LOG_PROBS)?;
         drawn.extend([&open.argmax, &open.mass].map(&mut judge_open));
         // What is invalid here: every position counts.
@@ -164,6 +163,9 @@ const LEAST_Z: f64 = 1.0;
 
 /// How many tokens a short list holds.
 const LISTED: usize = 5;
+
+/// What a suspect lists of marked text: lists of one length, and the token that came, as servers give them.
+const MARKED_LISTS: Lists = Lists::LikeliestAndObserved(64);
 
 /// The share of its probability that a suspect gives to what it copies.
 pub(super) const COPIES: f64 = 0.5;
