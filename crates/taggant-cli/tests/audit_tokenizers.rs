@@ -64,3 +64,21 @@ fn tokens_and_prompts_are_read_through_the_tokenizer_they_are_in() {
     // Read as the mark's own, the same ids say nothing.
     assert_ne!(audit("theirs.jsonl", "")["verdict"], "evidence");
 }
+
+#[test]
+fn log_probs_over_another_tokenizer_are_not_read_on_marked_text() {
+    let folder = folder();
+    let path = folder.path();
+    stdout_of(path, "profile --epoch 2026q4 --output profile.toml");
+    write(path, "theirs.json", &reversed());
+    let row = json!({"tokens": [5, 6, 7, 8], "logprobs": [null, {"ids": [6], "ln_p": [-0.5]}, {"ids": [7], "ln_p": [-0.5]}, null]});
+    write(path, "read.jsonl", &format!("{row}\n"));
+    let line = "audit run --suspect read.jsonl --profile profile.toml --key key --tokenizer embedded --suspect-tokenizer theirs.json";
+    let refused = run(path, &format!("{line} --origin marked"));
+    assert_eq!(refused.status, 2, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("log-probs over another tokenizer are not read on marked text"),
+        "{}",
+        refused.stderr
+    );
+}
