@@ -44,11 +44,6 @@ pub enum ContextWeight {
     Plain,
     /// The square root of how often the suspect wrote the context.
     InverseRoot,
-    /// 1 + tau^2 n for n occurrences: what a reference that is off by tau in each of them leaves.
-    Shrunk {
-        /// The spread of what the reference misses, in units of one occurrence's.
-        tau_squared: f64,
-    },
 }
 
 impl Sums {
@@ -128,7 +123,6 @@ impl Sums {
             let divisor = match weight {
                 ContextWeight::Plain => 1.0,
                 ContextWeight::InverseRoot => n.sqrt(),
-                ContextWeight::Shrunk { tau_squared } => 1.0 + tau_squared * n,
             };
             let of_context =
                 self.entries[starts[number as usize]..].iter().take_while(|it| it.context == number);
