@@ -6,7 +6,7 @@ use taggant_corpus::LnRow;
 use taggant_verify::audit_result::ReferenceKind;
 
 use crate::blind::{LEAST_P, Lists};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::passage::Passage;
 use crate::reference::ReferenceModel;
 
@@ -85,6 +85,9 @@ impl<'a> Mixture<'a> {
                 rows.filter_map(|(row, token)| Some((row.clone()?, token))).collect::<Vec<_>>()
             };
             let known: Vec<(LnRow, TokenId)> = rows.iter().zip(passages).flat_map(with_token).collect();
+            if known.iter().any(|(row, _)| row.is_aligned()) {
+                return Err(Kind::AlignedReading.into());
+            }
             Lists::of(known.iter().map(|(row, token)| (row, *token))).map(Some)
         };
         self.blind = Some(self.references.iter().map(lists).collect::<Result<_, _>>()?);

@@ -353,8 +353,16 @@ fn terms_that_contradict_each_other_are_refused() {
         "score counts what the suspect wrote, and the origin is key-free",
     );
     let stops_early = |name: &'static str| {
-        move |terms: &mut Terms| (terms.sequential, terms.statistic) = (true, name.parse().unwrap())
+        move |terms: &mut Terms| {
+            (terms.sequential, terms.statistic, terms.cohort_level) = (true, name.parse().unwrap(), None);
+            terms.files.retain(|file| file.role != Role::Cohorts && file.cohort.is_none());
+            terms.keys.iter_mut().for_each(|key| (key.cohort, key.profile_digest) = (None, None));
+        }
     };
+    check_refused(
+        |terms| (terms.sequential, terms.statistic) = (true, TestName::COUNT),
+        "no run stops early on cohorts: the stop looks at one key, and their contrast at all",
+    );
     check_refused(
         stops_early("count-served"),
         "no run stops early on count-served: which contexts were served depends on the key",
@@ -660,6 +668,7 @@ fn reconciled(mut terms: Terms) -> Terms {
         terms.files.retain(|file| file.role != Role::Cohorts);
         terms.keys.iter_mut().for_each(|key| (key.cohort, key.profile_digest) = (None, None));
     } else {
+        terms.sequential = false;
         require(&mut terms, Role::Cohorts);
         // Every other log is that of the first cohort.
         let first = terms.keys[0].cohort.clone();

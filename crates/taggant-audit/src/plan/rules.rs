@@ -112,6 +112,11 @@ fn together(terms: &Terms) -> Result<(), Error> {
             "a live suspect has not answered yet, and files of the role suspect are not to come".into(),
         );
     }
+    if terms.sequential && terms.cohort_level.is_some() {
+        return contradiction(
+            "no run stops early on cohorts: the stop looks at one key, and their contrast at all".into(),
+        );
+    }
     if terms.sequential && terms.endpoint.is_none() {
         return contradiction(
             "only what asks a live suspect can stop early, and there is no endpoint".into(),

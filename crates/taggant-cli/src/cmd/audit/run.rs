@@ -34,6 +34,10 @@ pub(crate) fn run(args: &AuditRunArgs) -> Result<Status> {
         plan.is_some() || asked.endpoint.is_some() || asked.budget == Budget::default(),
         "a budget bounds what a live suspect is asked, or is fixed by a plan: it needs --endpoint or --plan"
     );
+    ensure!(
+        !asked.stop_early || keys.cohorts.is_none(),
+        "--stop-early looks at one key, and the contrast of --cohorts at all of them: give one of the two"
+    );
     let mut files = files::find(&args.suspect, &args.ask.prompts, &args.materials, &args.mark, &keys)?;
     let run = Run { keys: &keys, settings: &settings, reading: &reading, asked: &asked, files: &files };
     if let (Some(path), Some(plan)) = (&args.plan, &plan) {
